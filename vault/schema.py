@@ -29,7 +29,8 @@ CREATE TABLE file (
     mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL,
     hash BLOB,                                  -- SHA-256 of the bytes that were parsed
-    state TEXT NOT NULL,                        -- waiting, embedding, done, partial, failed, unsupported, cloud, missing
+    state TEXT NOT NULL,                        -- waiting, embedding, done, partial, failed, unsupported, cloud
+    outcome TEXT NOT NULL DEFAULT 'done',       -- the state that follows `embedding`: done or partial
     reason TEXT NOT NULL DEFAULT '',
     changed REAL NOT NULL                       -- when the state last changed
 ) STRICT;

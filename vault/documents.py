@@ -1,0 +1,181 @@
+"""Documents, the files they lie in, and their chunks as rows. Functions over a connection; the caller holds the transaction."""
+
+import json
+import time
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import apsw
+
+from vault.records import Block, Chunk, Document, Line
+
+# SQLite allows 32,766 parameters a statement; lists are cut well below that.
+_PARAMETERS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What a removal took out of the tables, for the indexes to follow."""
+
+    documents: tuple[str, ...] = ()
+    chunks: tuple[int, ...] = ()
+
+
+def add(
+    db: apsw.Connection,
+    document: Document,
+    *,
+    prefix: str,
+    chunks: Sequence[Chunk],
+    keys: Sequence[bytes],
+    language: str = "",
+) -> tuple[int, list[int]]:
+    """Insert a document with its text and chunks; `keys[i]` says what `chunks[i]` is embedded as.
+
+    A chunk whose key is known gets the vector that is there already. Returns the document's number and its chunks' ids.
+    """
+    meta = document.metadata
+    date = meta.get("date") or None
+    db.execute(
+        "INSERT INTO document (id, kind, title, prefix, message_id, thread, sender, recipients, date, time, language,"
+        " media_type, pages, picture_pages, note, metadata, characters, added)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            document.id, document.kind, document.title, prefix, meta.get("message_id") or None,
+            meta.get("thread") or None, meta.get("sender") or None, meta.get("recipients") or None, date,
+            timestamp(date), language, document.media_type, document.pages, document.picture_pages, document.note,
+            json.dumps(dict(meta), ensure_ascii=False), len(document.text), time.time(),
+        ),
+    )
+    number = db.last_insert_rowid()
+    db.execute(
+        "INSERT INTO content (document, text, blocks) VALUES (?,?,?)",
+        (number, document.text.encode(), encode_blocks(document.blocks)),
+    )
+    ids = []
+    for piece, key in zip(chunks, keys, strict=True):
+        db.execute(
+            "INSERT INTO chunk (document, start, end, heading, key) VALUES (?,?,?,?,?)",
+            (number, piece.start, piece.end, piece.heading, key),
+        )
+        ids.append(db.last_insert_rowid())
+    db.execute(
+        "INSERT INTO vector (chunk, value) SELECT new.id, vector.value FROM chunk AS new"
+        " JOIN chunk AS old ON old.id = (SELECT min(o.id) FROM chunk AS o JOIN vector AS v ON v.chunk = o.id"
+        "                               WHERE o.key = new.key)"
+        " JOIN vector ON vector.chunk = old.id WHERE new.document = ?",
+        (number,),
+    )
+    return number, ids
+
+
+def find(db: apsw.Connection, document_id: str) -> int | None:
+    """The number of the document with this id, or None."""
+    row = db.execute("SELECT number FROM document WHERE id = ?", (document_id,)).get
+    return None if row is None else int(row)
+
+
+def place(db: apsw.Connection, file: int, part: str, number: int, parent: int | None) -> None:
+    """Say that a document lies at this part of this file."""
+    db.execute(
+        "INSERT INTO location (file, part, document, parent) VALUES (?,?,?,?)"
+        " ON CONFLICT (file, part) DO UPDATE SET document = excluded.document, parent = excluded.parent",
+        (file, part, number, parent),
+    )
+
+
+def copy_locations(db: apsw.Connection, source: int, target: int) -> int:
+    """Give a file with the same bytes the same documents; returns how many."""
+    db.execute(
+        "INSERT OR REPLACE INTO location (file, part, document, parent)"
+        " SELECT ?, part, document, parent FROM location WHERE file = ?",
+        (target, source),
+    )
+    return db.changes()
+
+
+def remove_locations(db: apsw.Connection, file: int, *, keep: Collection[str] = ()) -> set[int]:
+    """Forget that documents lie in this file, but for the parts to keep; returns the numbers that lost a place."""
+    gone = [(part, number) for part, number in db.execute("SELECT part, document FROM location WHERE file = ?", (file,))
+            if part not in keep]
+    db.executemany("DELETE FROM location WHERE file = ? AND part = ?", [(file, part) for part, _ in gone])
+    return {number for _, number in gone}
+
+
+def unplaced(db: apsw.Connection, among: Iterable[int] | None = None) -> list[int]:
+    """Numbers of the documents that lie nowhere any more (among those given, or at all)."""
+    absent = "NOT EXISTS (SELECT 1 FROM location WHERE location.document = document.number)"
+    if among is None:
+        return [number for (number,) in db.execute(f"SELECT number FROM document WHERE {absent}")]
+    return [
+        number for part in _parts(sorted(among))
+        for (number,) in db.execute(f"SELECT number FROM document WHERE number IN ({_marks(part)}) AND {absent}", part)
+    ]
+
+
+def remove(db: apsw.Connection, numbers: Iterable[int]) -> Removed:
+    """Delete documents with their texts, chunks and vectors. The keyword index is the caller's to follow.
+
+    Answers kept in the history stay: they are what was said, and purge takes them out.
+    """
+    documents: list[str] = []
+    chunks: list[int] = []
+    for part in _parts(sorted(numbers)):
+        marks = _marks(part)
+        documents += [i for (i,) in db.execute(f"SELECT id FROM document WHERE number IN ({marks})", part)]
+        chunks += [i for (i,) in db.execute(f"SELECT id FROM chunk WHERE document IN ({marks})", part)]
+        db.execute(f"DELETE FROM document WHERE number IN ({marks})", part)
+    return Removed(tuple(documents), tuple(chunks))
+
+
+def text_of(db: apsw.Connection, document_id: str) -> str | None:
+    """A document's whole text."""
+    row = db.execute(
+        "SELECT text FROM content JOIN document ON document.number = content.document WHERE id = ?", (document_id,)
+    ).get
+    return None if row is None else str(row, "utf-8")
+
+
+def blocks_of(db: apsw.Connection, document_id: str) -> tuple[Block, ...]:
+    """A document's blocks, in order."""
+    row = db.execute(
+        "SELECT blocks FROM content JOIN document ON document.number = content.document WHERE id = ?", (document_id,)
+    ).get
+    return () if row is None else decode_blocks(row)
+
+
+def encode_blocks(blocks: Sequence[Block]) -> bytes:
+    """JSON, `[start, end, kind, level, page, [[start, end, x0, y0, x1, y1], …]]` a block."""
+    return json.dumps(
+        [[b.start, b.end, b.kind, b.level, b.page, [[x.start, x.end, x.x0, x.y0, x.x1, x.y1] for x in b.lines]]
+         for b in blocks],
+        separators=(",", ":"),
+    ).encode()
+
+
+def decode_blocks(data: bytes) -> tuple[Block, ...]:
+    """The reverse of `encode_blocks`."""
+    return tuple(
+        Block(start, end, kind, level, page, tuple(Line(*line) for line in lines))
+        for start, end, kind, level, page, lines in json.loads(data)
+    )
+
+
+def timestamp(date: str | None) -> float | None:
+    """Seconds since 1970 of an ISO 8601 date; one without a zone counts as UTC. None for what is no date."""
+    if not date:
+        return None
+    try:
+        moment = datetime.fromisoformat(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parts(values: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ",".join("?" * len(values))

@@ -1,7 +1,7 @@
 """From a file to its parser: one table, read by extension and by the first bytes.
 
-The flow is `parse`: recognise the format, import its module, let it yield documents and problems, and see to it
-that no failure is silent and none of a part stops the whole.
+The flow is `parse`: recognise the format, import its module, let it yield documents and problems, and see to
+it that no failure is silent and none of a part stops the whole.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from vault.errors import StrongroomError
 from vault.records import Block, Document, Problem
 
 MAX_DEPTH = 3  # attachments of attachments; deeper ones are named, not read
-MAX_TEXT = 64 << 20  # bytes of UTF-8 of one document: the longest novels have 10 MiB, an hour of reading is 100 KiB
+MAX_TEXT = 64 << 20  # bytes of UTF-8 of one document: the longest novels have 10 MiB
 MAX_BLOCKS = 2_000_000  # a spreadsheet's rows, a statement's lines
 _HEAD = 8192  # bytes looked at to recognise a format
 
 
 class UnreadableError(StrongroomError):
-    """The file is of a format that is read here, but this one cannot be: damaged, empty, or under a password."""
+    """The file's format is read here, but this one cannot be: damaged, empty, or under a password."""
 
 
 class UnsupportedError(StrongroomError):
@@ -50,7 +50,7 @@ class Parser(Protocol):
     """What a format module offers."""
 
     def parse(self, file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
-        """Yield the documents in `file` (seekable, read-only) and a problem for each part that cannot be read.
+        """Yield the documents in `file` (seekable, read-only), and a problem for each part that fails.
 
         `name` is the file's base name, a hint only. Raises UnreadableError when nothing of it can be read.
         """
@@ -74,14 +74,17 @@ class Format:
 
 _OCR = "a picture; needs the ocr extra"
 _ARCHIVE = "an archive; unpack it into a watched folder to have it read"
-_OOXML = "application/vnd.openxmlformats-officedocument."
+_OPEN = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
 
+# fmt: off
 FORMATS: tuple[Format, ...] = (
     Format("pdf", "ingest.pdf", "application/pdf", (".pdf",), (b"%PDF-",)),
-    Format("docx", "ingest.office", _OOXML + "wordprocessingml.document", (".docx", ".docm", ".dotx", ".dotm")),
-    Format("pptx", "ingest.office", _OOXML + "presentationml.presentation", (".pptx", ".pptm", ".ppsx", ".potx")),
-    Format("xlsx", "ingest.tables", _OOXML + "spreadsheetml.sheet", (".xlsx", ".xlsm", ".xltx", ".xltm")),
+    Format("docx", "ingest.office", _OPEN + "wordprocessingml.document",
+           (".docx", ".docm", ".dotx", ".dotm")),
+    Format("pptx", "ingest.office", _OPEN + "presentationml.presentation",
+           (".pptx", ".pptm", ".ppsx", ".potx")),
+    Format("xlsx", "ingest.tables", _OPEN + "spreadsheetml.sheet", (".xlsx", ".xlsm", ".xltx", ".xltm")),
     Format("xlsb", "ingest.tables", "application/vnd.ms-excel.sheet.binary.macroEnabled.12", (".xlsb",)),
     Format("odt", "ingest.office", _ODF + "text", (".odt", ".ott", ".fodt")),
     Format("odp", "ingest.office", _ODF + "presentation", (".odp", ".otp")),
@@ -120,7 +123,8 @@ FORMATS: tuple[Format, ...] = (
     Format("tar", "", "application/x-tar", (".tar",), (), _ARCHIVE),
     Format("pst", "", "application/vnd.ms-outlook-pst", (".pst", ".ost"), (b"!BDN",),
            "an Outlook data file; export its mail as mbox or .eml"),
-)  # fmt: skip
+)
+# fmt: on
 
 _BY_NAME = {each.name: each for each in FORMATS}
 _BY_EXTENSION = {extension: each for each in FORMATS for extension in each.extensions}
@@ -129,13 +133,11 @@ _BY_EXTENSION = {extension: each for each in FORMATS for extension in each.exten
 def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
     """Yield everything that `file` holds.
 
-    Of the file itself (`context.depth` 0) a failure of the whole raises UnreadableError or UnsupportedError; of a part
-    it becomes a Problem, and the caller goes on.
+    Of the file itself (`context.depth` 0) a failure of the whole raises UnreadableError or UnsupportedError; of
+    a part it becomes a Problem, and the caller goes on.
     """
     try:
-        if context.depth > MAX_DEPTH:
-            raise UnsupportedError(f"attachments are read {MAX_DEPTH} levels deep, this one lies deeper")
-        module = _module(recognise(file, name))
+        module = _module(recognise(file, name), context.depth)
         file.seek(0)
         for each in module.parse(file, name, context):
             yield _bounded(each) if isinstance(each, Document) else each
@@ -148,7 +150,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         if context.depth == 0:
             raise UnreadableError(reason) from error
         yield Problem(context.part, reason)
-    except Exception as error:  # a parser's own failure on hostile input is the input's failure: said, never hidden
+    except Exception as error:  # a parser's own failure on hostile input is the input's: said, never hidden
         reason = f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
         if context.depth == 0:
             raise UnreadableError(reason) from error
@@ -156,7 +158,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
 
 
 def recognise(file: BinaryIO, name: str) -> Format:
-    """Return the format of `file`. The first bytes win over the extension, because banks call web pages `.xls`.
+    """Return the format of `file`. First bytes win over the extension: banks call web pages `.xls`.
 
     Raises UnreadableError for an empty file and UnsupportedError for an unknown one.
     """
@@ -175,7 +177,7 @@ def recognise(file: BinaryIO, name: str) -> Format:
         return _BY_NAME[found]
     for each in FORMATS:
         if head.startswith(each.magic):
-            # A zip of an unknown kind whose name says more (a damaged .docx) is left to that parser to explain.
+            # A zip of no known kind whose name says more (a damaged .docx) is left to that parser to explain.
             return by_name if each.name == "zip" and by_name else each
     if by_name:
         return by_name
@@ -198,7 +200,7 @@ def digest(file: BinaryIO) -> str:
 
 
 def preload() -> None:
-    """Import every parser and the libraries under it, before the lock: a worker can open no file to import from."""
+    """Import every parser and the libraries under it: a locked worker can open no file to import from."""
     for module in sorted({each.module for each in FORMATS if each.module}):
         loaded = importlib.import_module(module)
         warm = getattr(loaded, "preload", None)  # what a module imports inside its functions
@@ -206,7 +208,9 @@ def preload() -> None:
             warm()
 
 
-def _module(found: Format) -> Parser:
+def _module(found: Format, depth: int) -> Parser:
+    if depth > MAX_DEPTH:
+        raise UnsupportedError(f"attachments are read {MAX_DEPTH} levels deep, this one lies deeper")
     if not found.module:
         raise UnsupportedError(found.reason)
     return cast("Parser", importlib.import_module(found.module))
@@ -220,7 +224,7 @@ def _extension(name: str) -> str:
 
 
 def _bounded(document: Document) -> Document:
-    """Return the document within the limits of what is stored, saying so where something had to be left out."""
+    """Return the document within the limits of what is stored, with a note where something is left out."""
     text, blocks, note = document.text, document.blocks, document.note
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in set(text)):
         # One character for another, so that offsets stay: half a surrogate pair is no character.

@@ -1,0 +1,60 @@
+# make demo      try it: a throwaway vault, a made-up household's papers, three questions, and the page
+# make install   set it up in .venv, and link the command strongroom into ~/.local/bin
+# make test      set it up with what the tests need, and pass them       (ARGS="tests/vault -k slots" for some)
+# make check     ruff and mypy
+# make bench     measure, and write docs/benchmarks.md
+# make lock      maintainers: pin the newest versions
+
+VENV ?= .venv
+BIN ?= $(HOME)/.local/bin
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+needs = requirements.txt pyproject.toml tools/environment.sh
+
+.PHONY: help install uninstall demo test check bench reference lock clean
+
+help:
+	@sed -n 's/^# //p;/^$$/q' Makefile
+
+$(VENV)/.installed: $(needs)
+	sh tools/environment.sh $(VENV)
+	@touch $@
+
+$(VENV)/.tested: $(needs) requirements-test.txt
+	sh tools/environment.sh $(VENV) test
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/strongroom demo $(ARGS)
+
+install: $(VENV)/.installed
+	@mkdir -p "$(BIN)"
+	@ln -sf "$(abspath $(VENV))/bin/strongroom" "$(BIN)/strongroom"
+	@echo "strongroom is in $(BIN)"
+	@case ":$$PATH:" in *":$(BIN):"*) ;; *) echo "hint: add it to your PATH, or run $(BIN)/strongroom" ;; esac
+
+uninstall:
+	rm -f "$(BIN)/strongroom"
+	rm -rf $(VENV)
+
+test: $(VENV)/.tested
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.tested
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.tested
+	$(VENV)/bin/python -m bench $(ARGS)
+
+# docs/reference, from the parser and the values themselves; a test holds them together
+reference: $(VENV)/.installed
+	$(VENV)/bin/python tools/reference.py
+
+lock:
+	sh tools/lock.sh
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

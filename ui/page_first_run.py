@@ -1,0 +1,136 @@
+"""The first run: a passphrase, the recovery code, the first folder."""
+
+import math
+from pathlib import Path
+
+import streamlit as st
+
+from ui import link, look
+from ui.shown import escape
+from vault.errors import StrongroomError
+
+_SHORTEST = 10
+_COMMON = frozenset("password passwort passphrase strongroom letmein qwertyuiop 1234567890 iloveyou welcome admin".split())
+
+
+def unfinished() -> bool:
+    """Whether this session has begun the first run and not yet ended it."""
+    return st.session_state.get("first_run") in {"code", "folders"}
+
+
+def show() -> None:
+    """Show the step that is due."""
+    with st.container(key="door"):
+        step = st.session_state.get("first_run", "passphrase")
+        {"passphrase": _passphrase, "code": _code, "folders": _folders}[step]()
+
+
+def _passphrase() -> None:
+    st.html(f'<div class="door">{look.MARK}</div>')
+    look.title("Choose a passphrase", "Everything Strongroom writes is encrypted with it. It stays on this machine and is sent nowhere.")
+    first = st.text_input("Passphrase", type="password", autocomplete="off", key="first", help="Four or five unrelated words are strong and can be remembered")
+    _strength(first)
+    again = st.text_input("The same again", type="password", autocomplete="off", key="again")
+    look.notice(
+        "faint",
+        "If you lose both the passphrase and the recovery code that comes next, the index and your questions are lost for good. "
+        "Your own files are not touched: they stay as they are.",
+    )
+    if st.button("Create the vault", type="primary", width="stretch"):
+        if len(first) < _SHORTEST:
+            look.notice("warn", f"the passphrase needs {_SHORTEST} characters at least")
+        elif first != again:
+            look.notice("warn", "the two are not the same; type both again")
+        else:
+            _create(first)
+
+
+def _create(passphrase: str) -> None:
+    try:
+        with st.spinner("Making the keys, which takes a second on purpose…"):
+            made = link.call("create", passphrase=passphrase)
+    except StrongroomError as error:
+        look.failure(error)
+        return
+    for key in ("first", "again"):
+        st.session_state.pop(key, None)
+    st.session_state["recovery_code"] = made["recovery_code"]
+    st.session_state["first_run"] = "code"
+    link.rerun()
+
+
+def _code() -> None:
+    code = st.session_state["recovery_code"]
+    look.title("Write down the recovery code", "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.")
+    st.html(f'<div class="code" data-testid="recovery-code">{escape(code)}</div>')
+    typed = st.text_input("Type the code here to go on", autocomplete="off", key="typed", placeholder="as you wrote it down")
+    if st.button("I have it on paper", type="primary", width="stretch"):
+        if _letters(typed) != _letters(code):
+            look.notice("warn", "that is not the code above; compare it group by group")
+            return
+        link.call("recovery_confirmed", code=code)
+        for key in ("recovery_code", "typed"):
+            st.session_state.pop(key, None)
+        st.session_state["first_run"] = "folders"
+        link.rerun()
+
+
+def _folders() -> None:
+    look.title("Where are your papers?", "Strongroom reads what lies in these folders and keeps up with changes. It never writes there.")
+    path = st.text_input("Folder", autocomplete="off", key="first_folder", value=str(Path.home() / "Documents"))
+    with st.container(horizontal=True):
+        if st.button("Add and begin", type="primary"):
+            try:
+                link.call("folders.add", path=path)
+            except StrongroomError as error:
+                look.failure(error)
+                return
+            _finish()
+        if st.button("Later", type="tertiary"):
+            _finish()
+
+
+def _finish() -> None:
+    link.forget()
+    link.rerun()
+
+
+def _letters(code: str) -> str:
+    return "".join(character for character in code.upper() if character.isalnum())
+
+
+def strength(passphrase: str) -> tuple[int, str]:
+    """How hard to guess, from 0 to 4, and what to say about it.
+
+    A rough upper bound: the kinds of characters to the power of how many different ones there are, and for several words
+    eleven bits each (a list of 2,048); what is on everybody's list counts nothing.
+    """
+    if not passphrase:
+        return 0, ""
+    plain = passphrase.lower()
+    if any(word in plain for word in _COMMON) and len(plain) < 24:
+        return 1, "too well known"
+    kinds = sum(
+        size
+        for size, has in (
+            (26, any(c.islower() for c in passphrase)),
+            (26, any(c.isupper() for c in passphrase)),
+            (10, any(c.isdigit() for c in passphrase)),
+            (33, any(not c.isalnum() for c in passphrase)),
+        )
+        if has
+    )
+    bits = min(len(passphrase), 2 * len(set(passphrase))) * math.log2(max(kinds, 2)) * 0.8
+    words = passphrase.split()
+    if len(words) >= 3:
+        bits = min(bits, 11.0 * len({word.lower() for word in words}) + 6)
+    level = 0 if len(passphrase) < _SHORTEST else 1 + sum(bits >= least for least in (45, 55, 70))
+    return level, ("too short", "weak: add a word or two", "fair", "good", "strong")[level]
+
+
+def _strength(passphrase: str) -> None:
+    level, words = strength(passphrase)
+    if words:
+        kind = ("bad", "bad", "warn", "good", "good")[level]
+        bars = "".join(f'<i class="{"on" if n < level else ""}"></i>' for n in range(4))
+        st.html(f'<div class="{kind}"><div class="strength">{bars}</div><span style="font-size:.84rem">{words}</span></div>')

@@ -1,0 +1,171 @@
+"""Folders: what is read, how far it is, what failed and why; and when Strongroom locks itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import link, look
+from ui.page_library import STATES
+from ui.shown import count, left, line, size
+from vault.errors import StrongroomError
+
+_MINUTES = {"5 minutes": 5, "10 minutes": 10, "30 minutes": 30, "1 hour": 60, "4 hours": 240, "never": 0}
+_FAILED = 10
+
+
+def show() -> None:
+    """Draw the screen."""
+    look.title("Folders", "Read and kept up to date. Strongroom never writes there.")
+    _progress()
+    status = link.status()
+    for folder in status["folders"]:
+        _folder(folder)
+    _add()
+    _failed(status)
+    st.divider()
+    _locking(status)
+
+
+@st.fragment(run_every=2)
+def _progress() -> None:
+    status = link.status()
+    if status["state"] != "open":
+        link.forget()
+        link.rerun()
+    files: Mapping[str, int] = status["files"]
+    total, to_do = sum(files.values()), int(status.get("to_do") or 0)
+    failed = files.get("failed", 0)
+    pairs = [
+        (f"{total - to_do:,}", f"of {count(total, 'file')} read"),
+        (f"{int(status.get('documents') or 0):,}", "documents"),
+        (f"{int(status.get('chunks') or 0):,}", "passages"),
+    ]
+    if failed:
+        pairs.append((f"{failed:,}", "could not be read"))
+    if status.get("free_bytes"):
+        pairs.append((size(int(status["free_bytes"])), "free on the disk"))
+    html = look.facts(pairs)
+    if to_do:
+        share = 100 * (total - to_do) / max(total, 1)
+        words = [f"{status['rate_files_s']:.1f} files a second"] if status.get("rate_files_s") else []
+        words += [left(status["seconds_left"])] if status.get("seconds_left") is not None else []
+        now = " · ".join(line(name, 60) for name in list(status.get("current") or ())[:2])
+        html += f'<div class="bar"><i style="width:{share:.1f}%"></i></div><div class="after">{" · ".join(words)}{" · " if words and now else ""}{now}</div>'
+    st.html(html)
+    if status.get("embedding_paused"):
+        look.notice("warn", status.get("reason") or "on battery: files are found by their words now, by their meaning once there is power")
+
+
+def _folder(folder: Mapping[str, Any]) -> None:
+    colour, words = {"watched": ("good", "watched"), "polled": ("good", "looked at every minute"), "missing": ("warn", "not there")}.get(
+        folder["state"], ("faint", str(folder["state"]))
+    )
+    if folder["paused"]:
+        colour, words = "warn", "paused"
+    reason = f'<div class="meta">{line(folder["reason"], 300)}</div>' if folder.get("reason") else ""
+    with st.container(key=f"folder-{folder['id']}", border=True, horizontal=True, vertical_alignment="center"):
+        st.html(
+            f'<div data-testid="folder"><div class="name" style="overflow-wrap:anywhere"><b><bdi>{line(folder["path"], 400)}</bdi></b></div>'
+            f'<div class="state"><span class="{colour}"><i class="dot"></i> {line(words)}</span> {count(int(folder.get("files") or 0), "file")}</div>{reason}</div>'
+        )
+        if folder["paused"]:
+            if st.button("Resume", key=f"resume-{folder['id']}", icon=":material/play_arrow:", type="tertiary"):
+                _do("folders.resume", folder)
+        elif st.button("Pause", key=f"pause-{folder['id']}", icon=":material/pause:", type="tertiary"):
+            _do("folders.pause", folder)
+        if st.button("Remove", key=f"remove-{folder['id']}", icon=":material/delete:", type="tertiary"):
+            _remove(folder)
+
+
+@st.dialog("Remove this folder?")
+def _remove(folder: Mapping[str, Any]) -> None:
+    st.html(
+        f'<p><b><bdi>{line(folder["path"], 400)}</bdi></b></p><p>Strongroom stops reading it, and drops its '
+        f'{count(int(folder.get("files") or 0), "file")} from the index. The files themselves stay as they are.</p>'
+    )
+    with st.container(horizontal=True):
+        if st.button("Remove", type="primary", key="remove-now"):
+            _do("folders.remove", folder)
+        if st.button("Keep it", type="tertiary", key="keep-folder"):
+            st.rerun()
+
+
+def _do(method: str, folder: Mapping[str, Any]) -> None:
+    try:
+        link.call(method, path=folder["path"])
+    except StrongroomError as error:
+        look.failure(error)
+        return
+    link.rerun()
+
+
+def _add() -> None:
+    with st.form("add", border=False, clear_on_submit=False):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            path = st.text_input("Add a folder", key="new-folder", placeholder="/home/you/Documents", autocomplete="off")
+            go = st.form_submit_button("Add", icon=":material/add:", type="primary")
+    if go:
+        try:
+            link.call("folders.add", path=path)
+        except StrongroomError as error:
+            look.failure(error)
+            return
+        del st.session_state["new-folder"]
+        link.rerun()
+
+
+def _failed(status: Mapping[str, Any]) -> None:
+    number = status["files"].get("failed", 0)
+    if not number:
+        return
+    with st.expander("What could not be read, and why", icon=":material/error:"):
+        for row in link.call("files", state="failed", limit=_FAILED)["rows"]:
+            name = str(row["path"]).rpartition("/")[2]
+            st.html(
+                f'<div class="row"><div class="name"><bdi>{line(name)}</bdi></div><div class="right bad">{STATES["failed"][1]}</div>'
+                f'<div class="why faint">{line(row["reason"], 300)}</div></div>'
+            )
+        if number > _FAILED:
+            st.html(f'<p class="after">and {number - _FAILED:,} more: see the Library, state “Failed”</p>')
+
+
+def _locking(status: Mapping[str, Any]) -> None:
+    st.html('<h2 class="title" style="font-size:1.25rem">Locking</h2>')
+    minutes = status.get("auto_lock_minutes") or 0
+    names = list(_MINUTES)
+    now = next((name for name, value in _MINUTES.items() if value == minutes), None)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Ask for the passphrase again after", names, index=names.index(now) if now else None, key="minutes", width=240,
+            placeholder=f"{minutes:g} minutes",
+        )
+    if chosen is not None and _MINUTES[chosen] != minutes:
+        link.call("settings.set", key="auto_lock_minutes", value=_MINUTES[chosen])
+        link.rerun()
+    ends = status.get("lock_mode") == "all"
+    choice = st.radio(
+        "When it locks by itself",
+        ["watch", "end"],
+        index=int(ends),
+        key="lock-mode",
+        format_func={"watch": "Go on watching the folders", "end": "End the engine too"}.get,
+        captions=[
+            "New and changed files are read meanwhile; the keys stay in the engine's memory, and the page shows nothing.",
+            "Nothing is read, and the keys leave the memory with the process. What changed is caught up with after unlocking.",
+        ],
+    )
+    if (choice == "end") != ends:
+        link.call("settings.set", key="lock_ends_engine", value=choice == "end")
+        link.rerun()
+    st.html('<p class="after">“Lock” at the top always ends the engine: no key stays in memory.</p>')
+    with st.container(horizontal=True):
+        if st.button("Lock now", key="lock-here", icon=":material/lock:"):
+            lock()
+
+
+def lock() -> None:
+    """Lock at once, as the user wished: the engine ends, and its memory with it."""
+    link.call("lock", mode="all")
+    link.forget()
+    link.rerun()

@@ -1,0 +1,177 @@
+"""A document, opened at a passage: its header, and the passage marked in its own text, with what stands before and after.
+
+Only a stretch of the text is fetched and shown; it grows on request. Both the Ask and the Library screen show it beside
+what was clicked, and over it in a narrow window.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from ui import link, look, page_purge
+from ui.shown import date, escape, line, marked
+from vault.errors import StrongroomError
+
+_BEFORE, _AFTER = 500, 1_500
+"""characters of context around a passage: it is seen at once, without scrolling"""
+_OPENING = 3_000
+_MORE = 4_000
+
+KINDS = {
+    "mail": "Mail",
+    "contract": "Contract",
+    "invoice": "Invoice",
+    "statement": "Statement",
+    "letter": "Letter",
+    "table": "Table",
+    "slides": "Slides",
+    "book": "Book",
+    "web": "Web page",
+    "note": "Note",
+    "document": "Document",
+}
+
+
+def open_source(sources: Sequence[Mapping[str, Any]], at: int) -> None:
+    """Open the passage of `sources[at]`; the others are next and previous."""
+    hit = sources[at]
+    start, end = int(hit["start"]), int(hit["end"])
+    st.session_state["opened"] = {
+        "document": hit["document"],
+        "sources": list(sources),
+        "at": at,
+        "start": start,
+        "end": end,
+        "from": max(0, start - _BEFORE),
+        "to": end + _AFTER,
+    }
+
+
+def open_document(document: str) -> None:
+    """Open a document at its beginning."""
+    st.session_state["opened"] = {"document": document, "sources": [], "at": 0, "start": 0, "end": 0, "from": 0, "to": _OPENING}
+
+
+def opened() -> dict[str, Any] | None:
+    """What is open, or None."""
+    found: dict[str, Any] | None = st.session_state.get("opened")
+    return found
+
+
+def close() -> None:
+    """Close it."""
+    st.session_state.pop("opened", None)
+
+
+def show() -> None:
+    """Draw what is open."""
+    state = opened()
+    if state is None:
+        return
+    with st.container(key="passage"):
+        _buttons(state)
+        try:
+            document = link.call("document", id=state["document"])
+            stretch = link.call("document.text", id=state["document"], start=state["from"], end=state["to"])
+        except StrongroomError as error:
+            look.failure(error)
+            return
+        st.html(_header(document, state))
+        if stretch["start"] > 0 and st.button("Show what comes before", key="earlier", icon=":material/expand_less:", type="tertiary"):
+            state["from"] = max(0, state["from"] - _MORE)
+            st.rerun()
+        st.html(f'<div class="reading" dir="auto" data-testid="passage-text">{reading(stretch, state["start"], state["end"])}</div>')
+        if stretch["end"] < stretch["total"] and st.button("Show what comes after", key="later", icon=":material/expand_more:", type="tertiary"):
+            state["to"] = stretch["end"] + _MORE
+            # The engine gives so much at a time; beyond it the window moves on instead of growing.
+            state["from"] = max(state["from"], state["to"] - 20_000)
+            st.rerun()
+        for number, part in enumerate(document.get("attachments", ())[:20]):
+            html = f'<div class="card"><div class="name">{line(part["title"] or part["part"])}</div><div class="meta">Attachment</div></div>'
+            if look.pick(f"part-{number}", html, f"Open attachment {number + 1}"):
+                open_document(part["id"])
+                st.rerun()
+        if st.button("Purge…", key="purge", icon=":material/delete_forever:", type="tertiary", help="Remove this document from the vault for good"):
+            page_purge.ask_first(document)
+
+
+def _buttons(state: dict[str, Any]) -> None:
+    sources, at = state["sources"], state["at"]
+    with st.container(horizontal=True, key="passage-buttons", vertical_alignment="center"):
+        if len(sources) > 1:
+            if st.button("Previous", key="previous", icon=":material/chevron_left:", type="tertiary", disabled=at == 0):
+                open_source(sources, at - 1)
+                st.rerun()
+            st.html(f'<span class="state">{at + 1} of {len(sources)}</span>', width="content")
+            if st.button("Next", key="next", icon=":material/chevron_right:", type="tertiary", disabled=at + 1 >= len(sources)):
+                open_source(sources, at + 1)
+                st.rerun()
+        st.space("stretch")
+        if st.button("Close", key="close", icon=":material/close:", type="tertiary"):
+            close()
+            st.rerun()
+
+
+def _header(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    places = document.get("places", ())
+    hit = state["sources"][state["at"]] if state["sources"] else {}
+    kind = KINDS.get(document["kind"], "Document")
+    page = hit.get("page")
+    if page:
+        kind += f" · page {int(page)}" + (f" of {int(document['pages'])}" if document.get("pages") else "")
+    rows = [
+        ("From", line(document.get("sender") or "", 160)),
+        ("To", line(document.get("recipients") or "", 160)),
+        ("Date", escape(date(document.get("date")))),
+    ]
+    for place in list(places)[:3]:
+        part = f" › {line(place['part'], 120)}" if place.get("part") else ""
+        rows.append(("File", f"{line(place['path'], 400)}{part}"))
+    if len(places) > 3:
+        rows.append(("", f"and {len(places) - 3} other places"))
+    rows.append(("Note", escape(document.get("note") or "")))
+    listed = "".join(f"<dt>{name}</dt><dd><bdi>{value}</bdi></dd>" for name, value in rows if value)
+    name = line(title(document), 300)
+    return f'<div class="head"><div class="kind">{escape(kind)}</div><div class="name" dir="auto">{name}</div><dl>{listed}</dl></div>'
+
+
+def title(document: Mapping[str, Any]) -> str:
+    """A document's title, else its file's name."""
+    if document.get("title"):
+        return str(document["title"])
+    places = document.get("places") or [{"path": path} for path in document.get("paths", ())] or [{"path": document.get("path") or ""}]
+    return str(places[0]["path"]).rstrip("/").rpartition("/")[2] or "without a title"
+
+
+def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
+    """A stretch of a document as HTML: headings, quoted and header parts set apart, page breaks drawn, `start` to `end` marked.
+
+    Offsets are those of the document's text; every character of the stretch appears, escaped.
+    """
+    text, base = stretch["text"], stretch["start"]
+
+    def piece(low: int, high: int) -> str:
+        return marked(text[low - base : high - base], [(start - low, end - low)])
+
+    out = ['<span class="cut">… </span>'] if base > 0 else []
+    at, page = base, None
+    for block in stretch["blocks"]:
+        low, high = max(base, block["start"]), min(base + len(text), block["end"])
+        if high <= at:
+            continue
+        low = max(low, at)
+        if block.get("page") and block["page"] != page:
+            out.append(piece(at, low))
+            at = low
+            if page is not None or block["page"] > 1:
+                out.append(f'<span class="leaf">— page {int(block["page"])} —</span>')
+            page = block["page"]
+        kind = block["kind"] if block["kind"] in {"heading", "fields", "quote", "signature", "row", "header"} else "plain"
+        out.append(piece(at, low))
+        out.append(f'<span class="{kind}">{piece(low, high)}</span>')
+        at = high
+    out.append(piece(at, base + len(text)))
+    if stretch["end"] < stretch["total"]:
+        out.append('<span class="cut"> …</span>')
+    return "".join(out)

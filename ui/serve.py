@@ -1,0 +1,191 @@
+"""The page's process: Streamlit as an ASGI application behind the guard, served by uvicorn on a socket it was given.
+
+Order matters. Streamlit is imported with every switch set that keeps it from counting, calling or listening; the
+application and the server are built; then the lock is put on (no socket can be made, nothing connected, nothing run);
+only then is anybody answered.
+"""
+
+import logging
+import os
+import re
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+SCREENS = ("/", "/library", "/folders")
+"""Addresses that show the page; each names a screen of page.py."""
+
+_SWITCHES: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "browser.serverAddress": "127.0.0.1",
+    "client.allowedOrigins": [],
+    "client.disableDataExport": True,  # a table's CSV would land unencrypted in the downloads
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,  # they search the message at Google and ask ChatGPT
+    "client.showSidebarNavigation": False,
+    "client.toolbarMode": "minimal",
+    "global.developmentMode": False,
+    "logger.enableRich": False,
+    "logger.hideWelcomeMessage": True,
+    "logger.level": "error",
+    "runner.magicEnabled": False,
+    "server.address": "127.0.0.1",  # unset, Streamlit asks the network for its own address
+    "server.allowRunOnSave": False,
+    "server.disconnectedSessionTTL": 30,  # seconds that the questions of a closed tab stay in memory
+    "server.enableAgentApi": False,
+    "server.enableStaticServing": False,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "server.runOnSave": False,
+    "server.showEmailPrompt": False,
+    "server.maxUploadSize": 1,
+    "secrets.files": [],
+}
+
+# Ink on paper, and the same at night; which of the two follows the system.
+_THEME: dict[str, Any] = {
+    "theme.baseRadius": "0.55rem",
+    "theme.buttonRadius": "0.55rem",
+    "theme.headingFont": "serif",
+    "theme.headingFontWeights": [600, 600, 600, 600, 600, 600],
+    "theme.light.primaryColor": "#1d6b57",
+    "theme.light.backgroundColor": "#fbfaf7",
+    "theme.light.secondaryBackgroundColor": "#f1efe8",
+    "theme.light.textColor": "#22251f",
+    "theme.light.borderColor": "#dedace",
+    "theme.dark.primaryColor": "#4fb397",
+    "theme.dark.backgroundColor": "#171917",
+    "theme.dark.secondaryBackgroundColor": "#222522",
+    "theme.dark.textColor": "#e6e4dc",
+    "theme.dark.borderColor": "#383c37",
+}
+
+
+def run(
+    listening_socket: socket.socket,
+    engine_socket: socket.socket,
+    *,
+    token: str,
+    label: str,
+    port: int,
+    session_key: bytes | None = None,
+    open_requests: socket.socket | None = None,
+) -> None:
+    """Serve the page until the process is told to end (SIGTERM, SIGINT).
+
+    `listening_socket` is bound to 127.0.0.1:`port` and listens already; `engine_socket` is the page's end of the pair it shares
+    with the engine. The page answers at `http://<label>.localhost:<port>/`; `token` opens it once (empty: none does).
+    `session_key`, 32 bytes, makes the browsers' cookies: given the same again, a page that was started anew lets the
+    same browsers in. Each line that comes in on `open_requests` is another one-time token.
+    """
+    from engine.client import Client
+    from engine.lock import lock
+    from ui import link
+    from ui.guard import Tokens
+
+    tokens = Tokens()
+    if token:
+        tokens.add(token)
+    server = build(label=label, port=port, tokens=tokens, key=session_key or secrets.token_bytes(32))
+    link.connect(Client(engine_socket))
+    if open_requests is not None:
+        threading.Thread(target=_listen, args=(open_requests, tokens), daemon=True, name="tokens").start()
+    lock("page")
+    server.run(sockets=[listening_socket])
+
+
+def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
+    """The uvicorn server with guard and Streamlit, ready to run on a listening socket."""
+    streamlit = _streamlit()
+    import uvicorn
+
+    from ui.guard import Guard
+
+    app = streamlit.App(Path(__file__).with_name("page.py"))
+    index = Path(streamlit.__file__).with_name("static") / "index.html"
+    guard = Guard(
+        app,
+        label=label,
+        port=port,
+        key=key,
+        tokens=tokens,
+        uid=os.getuid(),
+        index=page(index.read_text(encoding="utf-8")).encode(),
+        screens=SCREENS,
+    )
+    config = uvicorn.Config(
+        guard,
+        loop="asyncio",
+        http="h11",
+        ws="websockets-sansio",
+        lifespan="on",
+        access_log=False,  # addresses carry tokens
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,  # a header must not say who the client is
+        ws_max_size=1 << 20,  # what a browser sends: clicks and questions
+        timeout_graceful_shutdown=1,
+    )
+    config.load()
+    return uvicorn.Server(config)
+
+
+def page(index: str) -> str:
+    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser, and
+    without the inline script, which the content security policy refuses anyway, and the pointer to an interface that is off."""
+    icon = Path(__file__).with_name("assets") / "mark.svg"
+    data = re.sub(r"\s+", " ", icon.read_text(encoding="utf-8")).replace("#", "%23").replace('"', "'").strip()
+    head = f'<meta name="google" content="notranslate" /><link rel="icon" href="data:image/svg+xml,{data}" />'
+    index = re.sub(r"<!--.*?-->", "", index, flags=re.DOTALL)
+    index = re.sub(r"<script>.*?</script>", "", index, flags=re.DOTALL)
+    index = re.sub(r'<link rel="(?:shortcut icon|service-desc)"[^>]*>', "", index)
+    index = re.sub(r"<title>.*?</title>", f"<title>Strongroom</title>{head}", index, flags=re.DOTALL)
+    index, changed = re.subn(
+        r'<html lang="en">', '<html lang="en" translate="no" class="notranslate" spellcheck="false" autocorrect="off">', index
+    )
+    if changed != 1:
+        raise RuntimeError("streamlit's index.html is not as expected")
+    return index.lstrip()
+
+
+def _streamlit() -> Any:
+    """Streamlit, imported and set. What the environment and `.streamlit/config.toml` say is overruled."""
+    os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
+    import streamlit
+    from streamlit import config
+
+    config.get_config_options()
+    for name, value in {**_SWITCHES, **_THEME}.items():
+        config.set_option(name, value)
+    _quiet()
+    return streamlit
+
+
+def _quiet() -> None:
+    """Keep words of documents out of the log: of an exception, its class and place are written, not its message."""
+    make = logging.getLogRecordFactory()
+
+    def record(*args: Any, **named: Any) -> logging.LogRecord:
+        made = make(*args, **named)
+        if made.exc_info and isinstance(made.exc_info[1], BaseException):
+            made.msg, made.args = _place(made.exc_info[1]), None
+            made.exc_info = None
+        return made
+
+    logging.setLogRecordFactory(record)
+
+
+def _place(error: BaseException) -> str:
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+    return f"the page failed: {type(error).__name__} at {where}"
+
+
+def _listen(requests: socket.socket, tokens: Any) -> None:
+    with requests.makefile("r", encoding="ascii") as lines:
+        for line in lines:
+            tokens.add(line.strip())

@@ -1,0 +1,206 @@
+"""What a parse worker writes: one JSON object a line, and what the engine takes for granted of it: nothing.
+
+A line is one of
+    {"document": {...}}, with blocks as [start, end, kind, level, page, lines] and each of these lines as
+        [start, end, x0, y0, x1, y1]
+    {"problem": [part, reason]}
+    {"failed": [kind, message, hint]}, kind one of unreadable, unsupported: nothing of the file can be read
+    {"end": number of lines before}
+Arrays instead of objects, because a long PDF has ten thousand lines.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from vault.records import Block, Document, Line, Problem
+
+MAX_TEXT = 64 << 20  # code points of one document
+MAX_LINE = 320 << 20  # bytes of one record: text of three-byte characters, its blocks and their boxes
+MAX_BLOCKS = 2_000_000
+KINDS = frozenset(
+    "mail contract invoice statement letter table slides book web note document".split()  # noqa: SIM905
+)
+BLOCK_KINDS = frozenset("paragraph heading item row header fields quote signature".split())  # noqa: SIM905
+
+# A worker cuts what is longer; an engine refuses it. In characters.
+_TITLE, _PART, _REASON, _NOTE, _VALUE, _KEYS = 4_000, 4_000, 2_000, 4_000, 1 << 20, 200
+_HEX = re.compile("[0-9a-f]{64}")
+
+
+class InvalidRecordError(ValueError):
+    """A line that no sound worker writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing of the file can be read."""
+
+    kind: str
+    """unreadable or unsupported"""
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The worker has said all."""
+
+    count: int
+
+
+def encode(record: Document | Problem | Failed | End) -> bytes:
+    """Return the record as a line. Half surrogate pairs, which are no characters, become U+FFFD."""
+    match record:
+        case Problem():
+            value: dict[str, Any] = {"problem": [record.part[:_PART], record.reason[:_REASON]]}
+        case Failed():
+            value = {"failed": [record.kind, record.message[:_REASON], record.hint[:_REASON]]}
+        case End():
+            value = {"end": record.count}
+        case Document():
+            value = {"document": _fields(record)}
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        # Pairs become the character that they mean, single ones one replacement: offsets of `text` stay,
+        # since the registry lets no document's text come here with a surrogate.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
+
+
+def _fields(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "kind": document.kind,
+        "title": document.title[:_TITLE],
+        "text": document.text,
+        "blocks": [
+            [
+                block.start,
+                block.end,
+                block.kind,
+                block.level,
+                block.page,
+                [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines],
+            ]
+            for block in document.blocks
+        ],
+        "metadata": {key[:_KEYS]: value[:_VALUE] for key, value in list(document.metadata.items())[:_KEYS]},
+        "part": document.part[:_PART],
+        "parent": document.parent,
+        "media_type": document.media_type[:_KEYS],
+        "pages": document.pages,
+        "picture_pages": document.picture_pages,
+        "note": document.note[:_NOTE],
+    }
+
+
+def decode(line: bytes) -> Document | Problem | Failed | End:
+    """Return the record; type, range, order, size and Unicode are checked. Raises InvalidRecordError."""
+    try:
+        value = json.loads(line.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecordError(f"not JSON: {type(error).__name__}") from error
+    if type(value) is not dict or len(value) != 1:
+        raise InvalidRecordError("not an object with one key")
+    ((key, body),) = value.items()
+    if key == "document" and type(body) is dict:
+        return _document(body)
+    if key == "problem" and type(body) is list and len(body) == 2:
+        return Problem(_text(body[0], _PART), _text(body[1], _REASON))
+    if key == "failed" and type(body) is list and len(body) == 3 and body[0] in ("unreadable", "unsupported"):
+        return Failed(body[0], _text(body[1], _REASON), _text(body[2], _REASON))
+    if key == "end":
+        return End(_integer(body, 0, 1 << 40))
+    raise InvalidRecordError("no known record")
+
+
+def _document(body: dict[str, Any]) -> Document:
+    expected = {
+        "id", "kind", "title", "text", "blocks", "metadata", "part", "parent", "media_type", "pages",
+        "picture_pages", "note",
+    }  # fmt: skip
+    if set(body) != expected:
+        raise InvalidRecordError("fields missing or unknown")
+    text = _text(body["text"], MAX_TEXT)
+    pages = None if body["pages"] is None else _integer(body["pages"], 0, 10_000_000)
+    metadata, blocks = body["metadata"], body["blocks"]
+    if type(metadata) is not dict or len(metadata) > _KEYS:
+        raise InvalidRecordError("metadata is not a small object")
+    if type(blocks) is not list or len(blocks) > MAX_BLOCKS:
+        raise InvalidRecordError("blocks is not a list of bounded length")
+    if body["kind"] not in KINDS:
+        raise InvalidRecordError("unknown kind")
+    return Document(
+        id=_digest(body["id"]),
+        kind=body["kind"],
+        title=_text(body["title"], _TITLE),
+        text=text,
+        blocks=_blocks(blocks, len(text)),
+        metadata={_text(key, _KEYS): _text(value, _VALUE) for key, value in metadata.items()},
+        part=_text(body["part"], _PART),
+        parent=body["parent"] if body["parent"] == "" else _digest(body["parent"]),
+        media_type=_text(body["media_type"], _KEYS),
+        pages=pages,
+        picture_pages=_integer(body["picture_pages"], 0, 10_000_000),
+        note=_text(body["note"], _NOTE),
+    )
+
+
+def _blocks(blocks: list[Any], length: int) -> tuple[Block, ...]:
+    """Return the blocks: in order, apart from each other, inside the text; their lines inside them."""
+    found: list[Block] = []
+    before = 0
+    for each in blocks:
+        if type(each) is not list or len(each) != 6:
+            raise InvalidRecordError("a block is not a list of six")
+        start, end, kind, level, page, lines = each
+        _integer(start, before, length)
+        before = _integer(end, start, length)
+        if kind not in BLOCK_KINDS or type(lines) is not list:
+            raise InvalidRecordError("a block of unknown kind, or without a list of lines")
+        if page is not None:
+            _integer(page, 1, 10_000_000)
+        _integer(level, 0, 99)
+        found.append(Block(start, end, kind, level, page, tuple(_line(line, start, end) for line in lines)))
+    return tuple(found)
+
+
+def _line(line: Any, start: int, end: int) -> Line:
+    if type(line) is not list or len(line) != 6:
+        raise InvalidRecordError("a line is not a list of six")
+    _integer(line[1], _integer(line[0], start, end), end)
+    for each in line[2:]:
+        if type(each) not in (int, float) or not math.isfinite(each) or abs(each) > 1e7:
+            raise InvalidRecordError("a box is not made of numbers")
+    return Line(*line)
+
+
+def _integer(value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:  # not bool, which is an int
+        raise InvalidRecordError(f"not a whole number from {low} to {high}")
+    return value
+
+
+def _text(value: Any, longest: int) -> str:
+    if type(value) is not str or len(value) > longest:
+        raise InvalidRecordError(f"not a text of at most {longest} characters")
+    if not value.isascii():
+        try:
+            value.encode()  # JSON's escapes can say half a surrogate pair
+        except UnicodeEncodeError as error:
+            raise InvalidRecordError("half a surrogate pair") from error
+    return value
+
+
+def _digest(value: Any) -> str:
+    if type(value) is not str or not _HEX.fullmatch(value):
+        raise InvalidRecordError("not a SHA-256 in hex")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise InvalidRecordError(f"{name} is not JSON")

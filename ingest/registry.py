@@ -15,7 +15,7 @@ from vault.records import Block, Document, Problem
 
 MAX_DEPTH = 3  # attachments of attachments; deeper ones are named, not read
 MAX_TEXT = 64 << 20  # bytes of UTF-8 of one document: the longest novels have 10 MiB
-MAX_BLOCKS = 2_000_000  # a spreadsheet's rows, a statement's lines
+MAX_BLOCKS = 500_000  # rows of a spreadsheet or an export; 64 MiB of them have about as many
 _HEAD = 8192  # bytes looked at to recognise a format
 
 
@@ -133,8 +133,8 @@ _BY_EXTENSION = {extension: each for each in FORMATS for extension in each.exten
 def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
     """Yield everything that `file` holds.
 
-    Of the file itself (`context.depth` 0) a failure of the whole raises UnreadableError or UnsupportedError; of
-    a part it becomes a Problem, and the caller goes on.
+    Of the file itself (`context.depth` 0) a failure of the whole raises UnreadableError or UnsupportedError;
+    of a part it becomes a Problem, and the caller goes on.
     """
     try:
         module = _module(recognise(file, name), context.depth)

@@ -1,0 +1,563 @@
+"""The engine: one vault, its indexes, its pipeline, and the methods through which page and commands reach them.
+
+`Engine` is the same in the engine's own process, where `serve` offers its `METHODS` over sockets, and in a command that
+found no engine running and opens the vault itself. Values in and out are JSON.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from engine import listing, settings
+from generation import conversation, extractive
+from ingest import registry
+from ingest.follow import Follower
+from ingest.pipeline import Pipeline
+from engine.zygote import Zygote
+from retrieval import keyword, query
+from retrieval.embed import Embedder
+from retrieval.index import Index
+from retrieval.passage import hit
+from vault import backup, documents, purge
+from vault.errors import LockedError, StrongroomError
+from vault.vault import HEADER_NAME, Vault
+from vault.vault import unlock as check_secret
+
+MOST_QUESTION = 10_000  # characters; a longer one is a document pasted by mistake
+PASSAGES = 20  # that an answer is made from
+_EARLIER = 4  # turns that a follow-up can lean on
+_STAGES_SHOWN = 3
+
+Notify = Callable[[str, Mapping[str, Any]], None]
+
+
+def _silent(_method: str, _params: Mapping[str, Any]) -> None:
+    """For callers who do not want to hear of progress."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """What exists only while the vault is open."""
+
+    vault: Vault
+    index: Index
+    pipeline: Pipeline
+    follower: Follower
+
+
+class Engine:
+    """One vault: closed, then open, then closed for good. Thread-safe."""
+
+    def __init__(self, folder: Path, state: Path, zygote: Zygote, *, now: Callable[[], float] | None = None) -> None:
+        """`now` counts seconds on through sleep, so that a laptop that was closed is locked when it opens."""
+        self.folder = folder
+        self.state = state
+        self.ended = threading.Event()
+        """set when the process should end, which is how the memory of an open vault is given back"""
+        self._zygote = zygote
+        self._now = now or _boot_seconds
+        self._opening = threading.Lock()
+        self._open: Open | None = None
+        self._settings = settings.Settings()
+        self._active = self._now()
+        self._page_locked = False
+        self._embedder = _Loading(Embedder)
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What goes on. Never counts as use, and tells nothing about documents while locked."""
+        self._lock_if_idle()
+        life = "open" if self._open else "locked" if (self.folder / HEADER_NAME).exists() else "none"
+        shown: dict[str, Any] = {
+            "version": _version(), "vault": str(self.folder), "state": life, "idle_locked": self._page_locked,
+            "free_bytes": shutil.disk_usage(_existing(self.folder)).free,
+        }
+        if self._open is None or self._page_locked:
+            return shown
+        pipeline = self._open.pipeline
+        with self._open.vault.read() as db:
+            states = dict(db.execute("SELECT state, count(*) FROM file GROUP BY state").fetchall())
+            found = db.execute("SELECT count(*) FROM document").get
+            folders = self._folder_rows(db)
+        to_do = pipeline.to_do()
+        progress = pipeline.progress
+        elapsed = time.monotonic() - progress.started if progress.started else 0.0
+        rate = progress.finished / elapsed if elapsed > 1 and progress.finished else None
+        return {
+            **shown,
+            "auto_lock_minutes": self._settings.auto_lock_minutes,
+            "lock_ends_engine": self._settings.lock_ends_engine,
+            "folders": folders, "files": states, "documents": found,
+            "chunks": self._open.index.chunks, "vectors": self._open.index.vectors,
+            "to_do": to_do, "scanning": self._open.follower.scanning(),
+            "current": sorted(progress.current.values()),
+            "rate_files_s": rate if to_do else None,
+            "seconds_left": round(to_do / rate) if rate and to_do else None,
+            "embedding_paused": bool(progress.paused), "reason": pipeline.failure or progress.paused,
+        }
+
+    def create(self, passphrase: str) -> dict[str, Any]:
+        """Make the vault and open it. The recovery code is in the answer, and nowhere else."""
+        with self._opening:
+            if self._open:
+                raise StrongroomError("the vault is open already", "`strongroom destroy` removes it first")
+            vault, code = Vault.create(self.folder, passphrase, state=self.state)
+            self._start(vault)
+        return {"recovery_code": code}
+
+    def unlock(self, passphrase: str, *, accept_older: bool = False) -> dict[str, Any]:
+        """Open the vault with the passphrase or the recovery code, or open it to its user again after a while."""
+        with self._opening:
+            if self._open is None:
+                self._start(Vault.open(self.folder, passphrase, state=self.state, accept_older=accept_older))
+            else:
+                check_secret(self._open.vault.header, passphrase, self._open.vault.state)
+            self._page_locked = False
+            self._active = self._now()
+        return self.status()
+
+    def lock(self, *, mode: str = "all") -> dict[str, Any]:
+        """`all` ends this process, and with it every trace in memory; `page` asks the passphrase before it shows more."""
+        if mode == "page":
+            self._page_locked = True
+        else:
+            self.ended.set()
+        return {}
+
+    def touch(self) -> dict[str, Any]:
+        """The user is there."""
+        self._opened()
+        return {}
+
+    def close(self) -> None:
+        """Stop the work and close the vault."""
+        with self._opening:
+            opened, self._open = self._open, None
+        if opened:
+            opened.follower.stop()
+            opened.pipeline.stop()
+            opened.vault.close()
+
+    # --- folders and files ------------------------------------------------------------------------------------------
+
+    def folders(self) -> dict[str, Any]:
+        """The watched folders."""
+        with self._opened().vault.read() as db:
+            return {"rows": self._folder_rows(db)}
+
+    def folders_add(self, path: str) -> dict[str, Any]:
+        """Watch a folder; its files are read from now on."""
+        opened = self._opened()
+        return self._folder(opened, opened.follower.add(Path(path)))
+
+    def folders_remove(self, path: str, *, keep: bool = False) -> dict[str, Any]:
+        """Stop watching a folder. What was read from it leaves the vault, unless it is to be kept."""
+        opened = self._opened()
+        return {"removed": opened.follower.remove(Path(path), keep=keep)}
+
+    def folders_pause(self, path: str) -> dict[str, Any]:
+        """Leave a folder as it is until it is resumed."""
+        opened = self._opened()
+        return self._folder(opened, opened.follower.pause(Path(path), paused=True))
+
+    def folders_resume(self, path: str) -> dict[str, Any]:
+        """Follow a paused folder again."""
+        opened = self._opened()
+        return self._folder(opened, opened.follower.pause(Path(path), paused=False))
+
+    def folders_relocate(self, path: str, to: str) -> dict[str, Any]:
+        """Say where a folder lies now; what was read from it stays, nothing is parsed or embedded again."""
+        opened = self._opened()
+        return self._folder(opened, opened.follower.relocate(Path(path), Path(to)))
+
+    def wait(self, *, seconds: float | None = None, notify: Notify = _silent) -> dict[str, Any]:
+        """Return when every file has reached its final state; `progress` notifications say how far it is."""
+        opened = self._opened()
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self.ended.is_set():
+            # scanning first: a scan that ends between the two looks has by then added to what is to do
+            scanning, to_do = opened.follower.scanning(), opened.pipeline.to_do()
+            with opened.vault.read() as db:
+                total = db.execute("SELECT count(*) FROM file").get
+            notify("progress", {"to_do": to_do, "files": total, "scanning": scanning,
+                                "current": sorted(opened.pipeline.progress.current.values()),
+                                "reason": opened.pipeline.failure or opened.pipeline.progress.paused})
+            if not scanning and not to_do:
+                break
+            if until is not None and time.monotonic() > until:
+                break
+            self._active = self._now()
+            self.ended.wait(0.1)
+        with opened.vault.read() as db:
+            return {"files": dict(db.execute("SELECT state, count(*) FROM file GROUP BY state").fetchall())}
+
+    def files(self, **filters: Any) -> dict[str, Any]:
+        """A page of the files, with state and reason; see `listing.files`."""
+        with self._opened(used=False).vault.read() as db:
+            return listing.files(db, **filters)
+
+    def documents(self, **filters: Any) -> dict[str, Any]:
+        """A page of the documents; see `listing.list_documents`."""
+        with self._opened().vault.read() as db:
+            return listing.list_documents(db, **filters)
+
+    def document(self, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
+        """One document's properties; `id` may also be the start of one or a path."""
+        with self._opened().vault.read() as db:
+            return listing.document(db, listing.resolve(db, id)[0])
+
+    def document_text(self, id: str, *, start: int = 0, end: int | None = None) -> dict[str, Any]:  # noqa: A002
+        """A stretch of a document's text."""
+        with self._opened().vault.read() as db:
+            return listing.document_text(db, id, start=start, end=end)
+
+    # --- questions --------------------------------------------------------------------------------------------------
+
+    def search(self, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: A002
+        """The passages nearest to a query, best first."""
+        opened = self._opened()
+        started = time.perf_counter()
+        with opened.pipeline.asking():
+            passages = opened.index.search(_question(query), k=max(1, min(int(k), 200)), filters=_filters(filters))
+        return {"hits": [hit(passage, rank) for rank, passage in enumerate(passages, start=1)],
+                "seconds": time.perf_counter() - started}
+
+    def ask(
+        self, question: str, *, conversation: str | None = None, filters: Mapping[str, Any] | None = None,
+        notify: Notify = _silent,
+    ) -> dict[str, Any]:
+        """Answer a question from the passages that bear on it, or abstain. `conversation` is an earlier answer's."""
+        opened = self._opened()
+        typed = _question(question)
+        full = _in_conversation(opened.vault, typed, conversation)
+        with opened.pipeline.asking():
+            started = time.perf_counter()
+            passages = opened.index.search(full, k=PASSAGES, filters=_filters(filters))
+            found = time.perf_counter() - started
+            notify("passages", {"hits": [hit(p, rank) for rank, p in enumerate(passages[:_STAGES_SHOWN], start=1)]})
+            answer = extractive.answer(full, passages, self._embedder.get(), _texts(opened.vault))
+            total = time.perf_counter() - started
+        shown = answer.to_json()
+        shown["question"] = typed
+        shown["seconds"] = {**shown.get("seconds", {}), "search": found, "total": total}
+        shown["full_question"] = full
+        shown["conversation"] = self._remember(opened.vault, conversation, typed, full, shown)
+        return shown
+
+    def conversations(self, *, offset: int = 0, limit: int = 50) -> dict[str, Any]:
+        """The history, newest first: each conversation by its first question."""
+        with self._opened().vault.read() as db:
+            rows = db.execute(
+                "SELECT conversation.id, started, (SELECT question FROM turn WHERE conversation = conversation.id"
+                " ORDER BY turn.id LIMIT 1) FROM conversation ORDER BY started DESC LIMIT ? OFFSET ?",
+                (min(limit, listing.MOST_ROWS), max(0, offset)),
+            ).fetchall()
+            total = db.execute("SELECT count(*) FROM conversation").get
+        return {"total": total, "rows": [dict(zip(("id", "started", "question"), row, strict=True)) for row in rows]}
+
+    def conversation(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """One conversation's answers, as they were given."""
+        with self._opened().vault.read() as db:
+            rows = db.execute("SELECT answer FROM turn WHERE conversation = ? ORDER BY id", (id,)).fetchall()
+        return {"id": id, "answers": [json.loads(answer) for (answer,) in rows]}
+
+    # --- purge ------------------------------------------------------------------------------------------------------
+
+    def purge_preview(self, name: str) -> dict[str, Any]:
+        """What a purge of this id or path would take."""
+        with self._opened().vault.read() as db:
+            found = [listing.document(db, each) for each in listing.resolve(db, name)]
+        return {"documents": [
+            {"id": each["id"], "title": each["title"], "kind": each["kind"], "paths": [p["path"] for p in each["places"]],
+             "attachments": len(each["attachments"])} for each in found
+        ]}
+
+    def purge(self, names: list[str], *, confirm: bool = False) -> dict[str, Any]:
+        """Take documents out of the vault for good, by id or path, and read back that they are gone."""
+        opened = self._opened()
+        if not confirm:
+            raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the file itself stays where it is")
+        with opened.vault.read() as db:
+            ids = [each for name in names for each in listing.resolve(db, name)]
+        removed: list[int] = []
+
+        def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:
+            keyword.remove(db, chunks)
+            removed.extend(chunks)
+
+        receipt = purge.purge(opened.vault, ids, remove_from_index)
+        opened.index.refresh(removed)
+        return receipt.to_json()
+
+    def purge_lift(self, name: str) -> dict[str, Any]:
+        """Allow a purged document again, by its id or its file's path; it is read at once if it lies in a folder."""
+        opened = self._opened()
+        path = Path(name)
+        if path.is_file():
+            with path.open("rb") as file:
+                name = registry.digest(file)
+        lifted = purge.lift(opened.vault, name)
+        if lifted:
+            opened.follower.read_again(containers=True)
+        return {"lifted": lifted}
+
+    def receipts(self) -> dict[str, Any]:
+        """The receipts of all purges, newest first."""
+        with self._opened().vault.read() as db:
+            rows = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
+        return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}
+
+    # --- keys, settings, backups ------------------------------------------------------------------------------------
+
+    def settings_get(self) -> dict[str, Any]:
+        """All settings."""
+        self._opened()
+        return asdict(self._settings)
+
+    def settings_set(self, key: str, value: Any) -> dict[str, Any]:
+        """Change one setting."""
+        opened = self._opened()
+        with opened.vault.write() as db:
+            self._settings = settings.change(db, self._settings, key, value)
+        return asdict(self._settings)
+
+    def passwd(self, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
+        """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from
+        now on. The answer holds the new recovery code then."""
+        vault = self._opened().vault
+        if revoke:
+            return {"recovery_code": vault.revoke(old, new)}
+        vault.change_passphrase(old, new)
+        return {"recovery_code": None}
+
+    def recovery(self, passphrase: str) -> dict[str, Any]:
+        """Make a new recovery code; the old one ends."""
+        return {"recovery_code": self._opened().vault.new_recovery_code(passphrase)}
+
+    def backup(self, target: str) -> dict[str, Any]:
+        """Write an encrypted copy of the open vault, and compare it."""
+        return asdict(backup.backup(self._opened().vault, Path(target)))
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    def _start(self, vault: Vault) -> None:
+        try:
+            with vault.read() as db:
+                self._settings = settings.load(db)
+            embedder = self._embedder.get()
+            index = Index(vault, embedder)
+            index.refresh()
+            pipeline = Pipeline(vault, index, embedder, self._zygote, pause=self._reason_to_pause)
+            follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))
+            pipeline.start()
+            follower.start()
+        except BaseException:
+            vault.close()
+            raise
+        self._open = Open(vault, index, pipeline, follower)
+        self._page_locked = False
+        self._active = self._now()
+        threading.Thread(target=self._watch_the_clock, name="auto-lock", daemon=True).start()
+
+    def _opened(self, *, used: bool = True) -> Open:
+        """What is open, or LockedError. A user's action keeps it open for a while longer."""
+        self._lock_if_idle()
+        if self._open is None:
+            if not (self.folder / HEADER_NAME).exists():
+                raise StrongroomError(f"there is no vault at {self.folder}", "`strongroom init` makes one")
+            raise LockedError("the vault is locked", "`strongroom unlock` opens it")
+        if self._page_locked:
+            raise LockedError("the vault is locked, it was not used for a while", "give the passphrase again")
+        if used:
+            self._active = self._now()
+        return self._open
+
+    def _lock_if_idle(self) -> None:
+        minutes = self._settings.auto_lock_minutes
+        if self._open and not self._page_locked and minutes and self._now() - self._active > minutes * 60:
+            self._page_locked = True
+            if self._settings.lock_ends_engine:
+                self.ended.set()
+
+    def _watch_the_clock(self) -> None:
+        while not self.ended.wait(1.0) and self._open:
+            self._lock_if_idle()
+
+    def _reason_to_pause(self) -> str:
+        return "" if self._settings.embed_on_battery or not _on_battery() else "on battery; embedding goes on when plugged in"
+
+    def _remember(self, vault: Vault, conversation: str | None, typed: str, full: str, shown: dict[str, Any]) -> str:
+        started = conversation or secrets.token_hex(8)
+        shown["conversation"] = started
+        if not self._settings.history:
+            return started
+        cited = {c["document"] for s in shown["statements"] for c in s["citations"]}
+        cited |= {h["document"] for h in shown["nearest"]}
+        with vault.write() as db:
+            db.execute("INSERT OR IGNORE INTO conversation (id, started) VALUES (?,?)", (started, time.time()))
+            db.execute("INSERT INTO turn (conversation, asked, question, full_question, answer) VALUES (?,?,?,?,?)",
+                       (started, time.time(), typed, full, json.dumps(shown, ensure_ascii=False)))
+            turn = db.last_insert_rowid()
+            db.executemany("INSERT INTO turn_document (turn, document) VALUES (?,?)", [(turn, each) for each in cited])
+        return started
+
+    @staticmethod
+    def _folder(opened: Open, folder: int) -> dict[str, Any]:
+        with opened.vault.read() as db:
+            return next(row for row in Engine._folder_rows(db) if row["id"] == folder)
+
+    @staticmethod
+    def _folder_rows(db: apsw.Connection) -> list[dict[str, Any]]:
+        names = ("id", "path", "state", "reason", "paused", "added", "files", "to_do", "failed")
+        return [
+            dict(zip(names, row, strict=True))
+            for row in db.execute(
+                "SELECT folder.id, folder.shown, folder.state, folder.reason, paused, added, count(file.id),"
+                " count(*) FILTER (WHERE file.state IN ('waiting', 'embedding')),"
+                " count(*) FILTER (WHERE file.state = 'failed')"
+                " FROM folder LEFT JOIN file ON file.folder = folder.id GROUP BY folder.id ORDER BY folder.shown"
+            )
+        ]
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "status": Engine.status,
+    "create": Engine.create,
+    "unlock": Engine.unlock,
+    "lock": Engine.lock,
+    "touch": Engine.touch,
+    "folders": Engine.folders,
+    "folders.add": Engine.folders_add,
+    "folders.remove": Engine.folders_remove,
+    "folders.pause": Engine.folders_pause,
+    "folders.resume": Engine.folders_resume,
+    "folders.relocate": Engine.folders_relocate,
+    "wait": Engine.wait,
+    "files": Engine.files,
+    "documents": Engine.documents,
+    "document": Engine.document,
+    "document.text": Engine.document_text,
+    "search": Engine.search,
+    "ask": Engine.ask,
+    "conversations": Engine.conversations,
+    "conversation": Engine.conversation,
+    "purge.preview": Engine.purge_preview,
+    "purge": Engine.purge,
+    "purge.lift": Engine.purge_lift,
+    "receipts": Engine.receipts,
+    "settings.get": Engine.settings_get,
+    "settings.set": Engine.settings_set,
+    "passwd": Engine.passwd,
+    "recovery": Engine.recovery,
+    "backup": Engine.backup,
+}
+
+
+class _Loading:
+    """The embedding model, loaded in the background from the start, because the passphrase takes a second too."""
+
+    def __init__(self, make: Callable[[], Embedder]) -> None:
+        self._result: queue.Queue[Embedder | BaseException] = queue.Queue()
+        self._value: Embedder | None = None
+        self._lock = threading.Lock()
+        threading.Thread(target=self._load, args=(make,), name="load-model", daemon=True).start()
+
+    def _load(self, make: Callable[[], Embedder]) -> None:
+        try:
+            self._result.put(make())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the model is asked for
+            self._result.put(error)
+
+    def get(self) -> Embedder:
+        with self._lock:
+            if self._value is None:
+                result = self._result.get()
+                if isinstance(result, BaseException):
+                    self._result.put(result)
+                    raise result
+                self._value = result
+            return self._value
+
+
+def _question(typed: str) -> str:
+    if not isinstance(typed, str) or not typed.strip():
+        raise StrongroomError("there is no question", "type one, such as: when does the lease end?")
+    if len(typed) > MOST_QUESTION:
+        raise StrongroomError(
+            f"the question has {len(typed):,} characters", f"it may have {MOST_QUESTION:,}; ask for what matters in it"
+        )
+    return typed.strip()
+
+
+def _filters(given: Mapping[str, Any] | None) -> query.Filters:
+    return query.Filters() if not given else query.filters(given)
+
+
+def _in_conversation(vault: Vault, typed: str, conversation_id: str | None) -> str:
+    if not conversation_id:
+        return typed
+    with vault.read() as db:
+        rows = db.execute("SELECT full_question, answer FROM turn WHERE conversation = ? ORDER BY id DESC LIMIT ?",
+                          (conversation_id, _EARLIER)).fetchall()
+    earlier = [(asked, " ".join(s["text"] for s in json.loads(answer)["statements"])) for asked, answer in reversed(rows)]
+    return conversation.full_question(typed, earlier)
+
+
+def _texts(vault: Vault) -> Callable[[str], str]:
+    def text_of(document_id: str) -> str:
+        with vault.read() as db:
+            return documents.text_of(db, document_id) or ""
+    return text_of
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _version() -> str:
+    try:
+        return version("strongroom")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _boot_seconds() -> float:
+    """Seconds since the machine started, sleep included."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+def _on_battery() -> bool:
+    """Whether Linux says that no mains supply is on line. False where there is none to ask (a desktop, a server)."""
+    mains = []
+    with contextlib.suppress(OSError):
+        for supply in os.scandir("/sys/class/power_supply"):
+            with contextlib.suppress(OSError):
+                if Path(supply.path, "type").read_text().strip() in ("Mains", "USB"):
+                    mains.append(Path(supply.path, "online").read_text().strip() == "1")
+    return bool(mains) and not any(mains)
+
+
+@contextlib.contextmanager
+def opened(folder: Path, state: Path, zygote: Zygote) -> Iterator[Engine]:
+    """An engine for one command: closed in the end whatever happens."""
+    engine = Engine(folder, state, zygote)
+    try:
+        yield engine
+    finally:
+        engine.close()

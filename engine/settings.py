@@ -1,0 +1,55 @@
+"""What the user can set, kept in the vault."""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import apsw
+
+from vault.errors import StrongroomError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once, changed by `change`, passed down."""
+
+    auto_lock_minutes: float = 10.0
+    """without user action, until the passphrase is asked for again; 0 never"""
+    lock_ends_engine: bool = False
+    """whether locking by itself ends the engine too, or it goes on watching the folders"""
+    embed_on_battery: bool = False
+    history: bool = True
+    """whether questions and answers are kept (encrypted)"""
+
+
+def load(db: apsw.Connection) -> Settings:
+    """The settings as the vault has them."""
+    known = {field.name for field in fields(Settings)}
+    return Settings(**{key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting") if key in known})
+
+
+def change(db: apsw.Connection, settings: Settings, key: str, value: Any) -> Settings:
+    """Set one, within the caller's transaction. Raises StrongroomError for a name or value that is none."""
+    current = asdict(settings)
+    if key not in current:
+        raise StrongroomError(f"no setting is called {key!r}", f"there are {', '.join(current)}")
+    checked = _checked(key, value, type(current[key]))
+    db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES (?,?)", (key, json.dumps(checked)))
+    return replace(settings, **{key: checked})
+
+
+def _checked(key: str, value: Any, kind: type) -> Any:
+    if kind is bool:
+        words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+        if isinstance(value, str) and value.lower() in words:
+            return words[value.lower()]
+        if isinstance(value, bool):
+            return value
+        raise StrongroomError(f"{key} cannot be {value!r}", "it is yes or no")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= 24 * 60:
+        raise StrongroomError(f"{key} cannot be {value!r}", "it is a number of minutes from 0 (never) to 1440")
+    return number

@@ -1,0 +1,503 @@
+"""From a file on disk to chunks that can be found: parse, chunk, store, embed.
+
+`Pipeline` keeps the vault in step with the files that `ingest/follow.py` says are there. Three kinds of threads work on it:
+readers take waiting files through a parse worker, one writer stores what they read (so that many small files share a
+commit), and one embedder follows with the vectors. The vault's rows are the only queue: killed at any moment, it goes on
+from them.
+"""
+
+import contextlib
+import hashlib
+import os
+import queue
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from engine.zygote import WorkerDiedError, Zygote, ZygoteDiedError
+from ingest import chunk as chunking
+from ingest.registry import UnreadableError, UnsupportedError
+from retrieval import keyword
+from retrieval.embed import Embedder
+from retrieval.index import Index
+from vault import documents, purge
+from vault.errors import StrongroomError
+from vault.records import Chunk, Document, Problem
+from vault.vault import Vault
+
+READERS = 2  # one a core of the smallest machine; parsing hides behind embedding
+COMMIT_DOCUMENTS = 256  # documents a commit at most: bounds both what a crash repeats and how long a question waits
+COMMIT_SECONDS = 0.25  # and this long at most, so that a saved file is found within a second
+EMBED_CHUNKS = 32  # a batch; a question waits for at most one
+_SHOWN_PROBLEMS = 3  # in a file's reason; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document on its way into the vault, with all that can be computed outside the transaction."""
+
+    file: int
+    document: Document
+    prefix: str
+    chunks: tuple[Chunk, ...]
+    keys: tuple[bytes, ...]
+    words: tuple[str, ...]
+    """what each chunk is found by in the keyword index"""
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A file that has been read to its end, or to where it failed."""
+
+    file: int
+    size: int
+    mtime_ns: int
+    hash: bytes | None
+    state: str
+    reason: str
+    copy_of: int | None = None
+    """another file with the same bytes, already read"""
+
+
+@dataclass
+class Progress:
+    """What the page and the terminal show of the work going on."""
+
+    current: dict[int, str] = field(default_factory=dict)
+    """names of the files being parsed, by file id"""
+    started: float = 0.0
+    """when the present stretch of work began (monotonic seconds)"""
+    finished: int = 0
+    """files that reached a final state since then"""
+    paused: str = ""
+    """why embedding waits, or empty"""
+
+
+class Pipeline:
+    """The work between the folders and the indexes."""
+
+    def __init__(
+        self, vault: Vault, index: Index, embedder: Embedder, zygote: Zygote, *, pause: Callable[[], str] = lambda: ""
+    ) -> None:
+        """`pause` says why embedding should wait (on battery, say), or returns an empty string."""
+        self.vault = vault
+        self.index = index
+        self.embedder = embedder
+        self.zygote = zygote
+        self.progress = Progress()
+        self._pause = pause
+        self._stop = threading.Event()
+        self._work = threading.Condition()
+        self._claimed: set[int] = set()
+        self._read: queue.Queue[Read | Finished] = queue.Queue(maxsize=COMMIT_DOCUMENTS)
+        self._seen: dict[int, set[str]] = {}
+        self._unstored: list[Read | Finished] = []
+        self._again: set[int] = set()  # files to be read once more
+        self._embedding: dict[int, int] = {}  # file id → its last chunk; final once the embedder has passed it
+        self._cursor = 0
+        self._asking = 0
+        self._threads = [
+            *(threading.Thread(target=self._guarded, args=(self._read_files,), name=f"read-{n}") for n in range(READERS)),
+            threading.Thread(target=self._guarded, args=(self._store_documents,), name="store"),
+            threading.Thread(target=self._guarded, args=(self._embed_chunks,), name="embed"),
+        ]
+        self.failure = ""
+
+    # --- what others call -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin with what an earlier run left unfinished."""
+        with self.vault.write() as db:
+            removed = self._remove_documents(db, documents.unplaced(db))
+            for file, last in db.execute(
+                "SELECT file.id, coalesce(max(chunk.id), 0) FROM file LEFT JOIN location ON location.file = file.id"
+                " LEFT JOIN chunk ON chunk.document = location.document WHERE file.state = 'embedding' GROUP BY file.id"
+            ):
+                self._embedding[file] = last
+        self.index.refresh(removed.chunks)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the file in hand; what is waiting stays waiting."""
+        self._stop.set()
+        self.wake()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout=10)
+
+    def wake(self) -> None:
+        """Look at the rows again: something was added or changed."""
+        with self._work:
+            self._work.notify_all()
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Hold embedding back while a question is answered, so that it has the processor."""
+        with self._work:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._work:
+                self._asking -= 1
+                self._work.notify_all()
+
+    def to_do(self) -> int:
+        """Files that have not reached their final state."""
+        with self.vault.read() as db:
+            return int(db.execute(
+                "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
+                " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
+            ).get)
+
+    def forget(self, files: Sequence[int]) -> documents.Removed:
+        """Take files out of the vault, and what lies nowhere else with them."""
+        with self.vault.write() as db:
+            lost: set[int] = set()
+            for file in files:
+                lost |= documents.remove_locations(db, file)
+                db.execute("DELETE FROM file WHERE id = ?", (file,))
+                self._embedding.pop(file, None)
+            removed = self._remove_documents(db, documents.unplaced(db, lost))
+        self.index.refresh(removed.chunks)
+        return removed
+
+    # --- readers ----------------------------------------------------------------------------------------------------
+
+    def _read_files(self) -> None:
+        while not self._stop.is_set():
+            claimed = self._claim()
+            if claimed is None:
+                with self._work:
+                    self._work.wait(timeout=1.0)
+                continue
+            file, path, shown = claimed
+            self.progress.current[file] = shown
+            try:
+                finished = self._read_file(file, path)
+            except BaseException:
+                with self._work:
+                    self._claimed.discard(file)
+                raise
+            finally:
+                self.progress.current.pop(file, None)
+            self._put(finished)
+
+    def _claim(self) -> tuple[int, bytes, str] | None:
+        # The newest first: what was saved a moment ago is what is asked for next.
+        with self._work, self.vault.read() as db:
+            for file, path, shown in db.execute(
+                "SELECT file.id, file.path, file.shown FROM file JOIN folder ON folder.id = file.folder"
+                " WHERE file.state = 'waiting' AND NOT folder.paused AND folder.state != 'missing'"
+                " ORDER BY file.changed DESC, file.id LIMIT ?",
+                (len(self._claimed) + 1,),
+            ):
+                if file not in self._claimed:
+                    if not self._claimed and not self.progress.started:
+                        self.progress.started = time.monotonic()
+                    self._claimed.add(file)
+                    return int(file), bytes(path), str(shown)
+        return None
+
+    def _read_file(self, file: int, path: bytes) -> Finished:
+        try:
+            # O_NONBLOCK: opening a pipe must not wait for a writer.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            return Finished(file, 0, 0, None, "failed", f"cannot be opened: {(error.strerror or str(error)).lower()}")
+        try:
+            return self._read_descriptor(file, descriptor, path)
+        except OSError as error:
+            return Finished(file, 0, 0, None, "failed", f"cannot be read: {(error.strerror or str(error)).lower()}")
+        finally:
+            os.close(descriptor)
+
+    def _read_descriptor(self, file: int, descriptor: int, path: bytes) -> Finished:
+        status = os.fstat(descriptor)
+        done = Finished(file, status.st_size, status.st_mtime_ns, None, "failed", "")
+        if not stat.S_ISREG(status.st_mode):
+            return _ended(done, "unsupported", "not a regular file")
+        if status.st_size == 0:
+            return _ended(done, "done", "empty: 0 bytes")
+        digest = _hash(descriptor)
+        done = Finished(file, status.st_size, status.st_mtime_ns, digest, "done", "")
+        with self.vault.read() as db:
+            if purge.is_purged(db, digest.hex()):
+                return _ended(done, "purged", "")
+            twin = db.execute(
+                "SELECT id, state, outcome, reason FROM file WHERE hash = ? AND id != ? AND state IN"
+                " ('done', 'partial', 'embedding', 'unsupported', 'failed')", (digest, file)
+            ).fetchone()
+        if twin is not None and _same_format(self.vault, twin[0], path):
+            state = twin[2] if twin[1] == "embedding" else twin[1]
+            return Finished(file, status.st_size, status.st_mtime_ns, digest, state, twin[3], copy_of=twin[0])
+        problems: list[Problem] = []
+        notes: list[str] = []
+        count = 0
+        name = os.fsdecode(os.path.basename(path))
+        try:
+            for each in self.zygote.parse(descriptor, name):
+                if self._stop.is_set():
+                    return _ended(done, "waiting", "")
+                if isinstance(each, Problem):
+                    problems.append(each)
+                    continue
+                if each.part == "" and each.id != digest.hex():
+                    return _ended(done, "waiting", "")  # it changed while it was read: once more
+                count += 1
+                if each.note:
+                    notes.append(f"{each.part}: {each.note}" if each.part else each.note)
+                self._put(self._prepare(file, each, name))
+        except UnsupportedError as error:
+            return _ended(done, "unsupported", error.message)
+        except (UnreadableError, WorkerDiedError) as error:
+            problems.append(Problem("", error.message))
+            if not count:
+                return _ended(done, "failed", error.message)
+        after = os.fstat(descriptor)
+        if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+            return _ended(done, "waiting", "")
+        reason = _summary(problems, notes)
+        if not count:
+            return _ended(done, "failed", reason or "nothing readable in it")
+        return _ended(done, "partial" if problems or notes else "done", reason)
+
+    def _prepare(self, file: int, document: Document, name: str) -> Read:
+        with self.vault.read() as db:
+            known = documents.find(db, document.id)
+            frozen = db.execute(
+                "SELECT prefix FROM document JOIN location ON location.document = number WHERE file = ? AND part = ?"
+                " AND document.message_id IS NULL",
+                (file, document.part),
+            ).get
+        if known is not None:  # only its place is new
+            return Read(file, document, "", (), (), (), "")
+        prefix = frozen or chunking.prefix(document, name)
+        chunks = tuple(chunking.chunk(document, self.embedder.count_tokens))
+        inputs = [chunking.embedding_input(document, prefix, piece) for piece in chunks]
+        words = tuple(chunking.keyword_input(document, prefix, piece) for piece in chunks)
+        keys = tuple(hashlib.blake2b(each.encode(), digest_size=16).digest() for each in inputs)
+        language = "" if self.embedder.knows_language(document.text) else "unknown"
+        return Read(file, document, prefix, chunks, keys, words, language)
+
+    def _put(self, each: Read | Finished) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read.put(each, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    # --- the writer -------------------------------------------------------------------------------------------------
+
+    def _store_documents(self) -> None:
+        while not self._stop.is_set():
+            if self._unstored:  # the disk was full, say
+                self._store(self._unstored)
+                self._unstored.clear()
+                self.failure = ""
+            try:
+                batch = [self._read.get(timeout=0.5)]
+            except queue.Empty:
+                continue
+            until = time.monotonic() + COMMIT_SECONDS
+            while len(batch) < COMMIT_DOCUMENTS and (left := until - time.monotonic()) > 0:
+                try:
+                    batch.append(self._read.get(timeout=min(left, 0.02)))
+                except queue.Empty:
+                    break  # the readers are slower than this: whoever waits for these files should not
+            self._unstored = batch
+            self._store(batch)
+            self._unstored = []
+
+    def _store(self, batch: Sequence[Read | Finished]) -> None:
+        indexed: list[tuple[int, str]] = []
+        removed = documents.Removed()
+        with self.vault.write() as db:
+            for each in batch:
+                if isinstance(each, Read):
+                    indexed += self._store_document(db, each)
+                else:
+                    gone = self._store_outcome(db, each)
+                    removed = documents.Removed(removed.documents + gone.documents, removed.chunks + gone.chunks)
+            kept = set(removed.chunks)
+            keyword.add(db, [(number, words) for number, words in indexed if number not in kept])
+            if removed.chunks:
+                keyword.remove(db, removed.chunks)
+        self.index.refresh(removed.chunks)
+        with self._work:
+            for each in batch:
+                if isinstance(each, Finished):
+                    self._claimed.discard(each.file)
+                    self._seen.pop(each.file, None)
+                    self.progress.finished += each.file not in self._embedding
+            self._work.notify_all()
+
+    def _store_document(self, db: apsw.Connection, read: Read) -> list[tuple[int, str]]:
+        document = read.document
+        if db.execute("SELECT 1 FROM file WHERE id = ?", (read.file,)).get is None:
+            return []  # its folder was removed meanwhile
+        if purge.is_purged(db, document.id):
+            return []
+        number = documents.find(db, document.id)
+        indexed: list[tuple[int, str]] = []
+        if number is None:
+            if not read.prefix:  # known when it was prepared, gone since
+                self._again.add(read.file)
+                return []
+            number, ids = documents.add(
+                db, document, prefix=read.prefix, chunks=read.chunks, keys=read.keys, language=read.language
+            )
+            indexed = list(zip(ids, read.words, strict=True))
+        parent = documents.find(db, document.parent) if document.parent else None
+        documents.place(db, read.file, document.part, number, parent)
+        self._seen.setdefault(read.file, set()).add(document.part)
+        return indexed
+
+    def _store_outcome(self, db: apsw.Connection, done: Finished) -> documents.Removed:
+        if db.execute("SELECT 1 FROM file WHERE id = ?", (done.file,)).get is None:
+            return documents.Removed()
+        if done.state == "waiting" or done.file in self._again:
+            self._again.discard(done.file)
+            db.execute("UPDATE file SET size = ?, mtime_ns = ? WHERE id = ?", (done.size, done.mtime_ns, done.file))
+            return documents.Removed()
+        if done.copy_of is not None:
+            lost = documents.remove_locations(db, done.file)
+            documents.copy_locations(db, done.copy_of, done.file)
+        else:
+            lost = documents.remove_locations(db, done.file, keep=self._seen.get(done.file, set()))
+        removed = self._remove_documents(db, documents.unplaced(db, lost), index=False)
+        if done.state == "purged":
+            db.execute("DELETE FROM file WHERE id = ?", (done.file,))
+            return removed
+        last = db.execute(
+            "SELECT max(chunk.id) FROM location JOIN chunk ON chunk.document = location.document"
+            " LEFT JOIN vector ON vector.chunk = chunk.id WHERE location.file = ? AND vector.chunk IS NULL",
+            (done.file,),
+        ).get
+        if last is not None:
+            self._embedding[done.file] = last
+        db.execute(
+            "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ? WHERE id = ?",
+            (done.size, done.mtime_ns, done.hash, "embedding" if last is not None else done.state, done.state, done.reason,
+             time.time(), done.file),
+        )
+        return removed
+
+    def _remove_documents(self, db: apsw.Connection, numbers: Iterable[int], *, index: bool = True) -> documents.Removed:
+        removed = documents.remove(db, numbers)
+        if index and removed.chunks:
+            keyword.remove(db, removed.chunks)
+        return removed
+
+    # --- the embedder -----------------------------------------------------------------------------------------------
+
+    def _embed_chunks(self) -> None:
+        while not self._stop.is_set():
+            self.progress.paused = self._pause()
+            with self._work:
+                if self._asking or self.progress.paused:
+                    self._work.wait(timeout=1.0)
+                    continue
+            if not self._embed_batch():
+                with self._work:
+                    self._work.wait(timeout=1.0)
+
+    def _embed_batch(self) -> bool:
+        """Give the next chunks their vectors; False when every chunk has one."""
+        with self.vault.read() as db:
+            rows = db.execute(
+                "SELECT chunk.id, chunk.key, document.id, document.prefix, chunk.start, chunk.end, chunk.heading FROM chunk"
+                " JOIN document ON number = chunk.document WHERE chunk.id > ?"
+                " AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
+                (self._cursor, EMBED_CHUNKS),
+            ).fetchall()
+            inputs = self._inputs(db, rows)
+        if rows:
+            order = list(inputs)
+            vectors = self.embedder.embed([inputs[key] for key in order])
+            values = {key: vector.astype("<f2").tobytes() for key, vector in zip(order, vectors, strict=True)}
+            with self.vault.write() as db:
+                db.executemany(
+                    # the chunk may have been removed since
+                    "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?",
+                    [(values[row[1]], row[0]) for row in rows],
+                )
+                self._finish_embedded(db, rows[-1][0])
+            self._cursor = rows[-1][0]
+            self.index.refresh()
+            return True
+        with self.vault.read() as db:
+            last = db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
+        if self._embedding:
+            with self.vault.write() as db:
+                self._finish_embedded(db, last)
+        self._cursor = max(self._cursor, last)
+        return False
+
+    def _inputs(self, db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[bytes, str]:
+        inputs: dict[bytes, str] = {}
+        document: Document | None = None
+        for _, key, document_id, prefix, start, end, heading in rows:
+            if key in inputs:
+                continue
+            if document is None or document.id != document_id:
+                text = documents.text_of(db, document_id) or ""
+                document = Document(document_id, "", "", text, documents.blocks_of(db, document_id))
+            inputs[key] = chunking.embedding_input(document, prefix, Chunk(start, end, heading))
+        return inputs
+
+    def _finish_embedded(self, db: apsw.Connection, cursor: int) -> None:
+        ready = [file for file, last in list(self._embedding.items()) if last <= cursor]
+        for file in ready:
+            db.execute("UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'",
+                       (time.time(), file))
+            self._embedding.pop(file, None)
+            self.progress.finished += 1
+
+    # --- when a thread fails ----------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run one thread's loop. What the user can mend (a full disk) is said and tried again; the rest ends the thread
+        and is said too, never silently."""
+        while not self._stop.is_set():
+            try:
+                work()
+            except StrongroomError as error:
+                self.failure = f"{error.message}; {error.hint}" if error.hint else error.message
+                self._stop.wait(5.0)
+            else:
+                return
+
+
+def _hash(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").digest()
+        file.seek(0)
+    return digest
+
+
+def _ended(done: Finished, state: str, reason: str) -> Finished:
+    return Finished(done.file, done.size, done.mtime_ns, done.hash, state, reason)
+
+
+def _same_format(vault: Vault, twin: int, path: bytes) -> bool:
+    """Whether the same bytes were read under a name that means the same parser: `a.txt` is no twin of `a.csv`."""
+    with vault.read() as db:
+        other = db.execute("SELECT path FROM file WHERE id = ?", (twin,)).get
+    return other is not None and Path(os.fsdecode(other)).suffix.lower() == Path(os.fsdecode(path)).suffix.lower()
+
+
+def _summary(problems: Sequence[Problem], notes: Sequence[str]) -> str:
+    said = notes[:_SHOWN_PROBLEMS] + [f"{p.part}: {p.reason}" if p.part else p.reason for p in problems[:_SHOWN_PROBLEMS]]
+    hidden = len(problems) + len(notes) - len(said)
+    return "; ".join(said) + (f"; and {hidden} more" if hidden > 0 else "")

@@ -1,0 +1,423 @@
+"""HTML to text and blocks: what a reader would see, in order, and nothing fetched.
+
+A tokenizer of its own instead of `html.parser`, which is quadratic on unclosed comments and tags (CVE-2025-6069) and
+would let one mail hold up a mailbox; every pattern here runs forward only. It follows the WHATWG rules as far as text
+is concerned: raw text elements, implied ends, comments, attributes in quotes.
+"""
+
+import html as entities
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vault.records import Block
+
+MAX_OPEN = 2000  # elements open at once; deeper ones are read as if they were closed at once
+_ATTRIBUTES = re.compile(r"(?:=\s*+(?:\"[^\"]*\"|'[^']*'|)|[^>=])*+>")
+_NAME = re.compile(r"/?[a-zA-Z][^\s/>]*+")
+_ATTRIBUTE = re.compile(r"([a-zA-Z][\w:-]*+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]++)))?")
+_HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0*\.?0+\s*(?:;|!|$)",
+    re.IGNORECASE,
+)  # not font-size:0, which newsletters set on the frame round columns of ordinary text
+_RAW = frozenset(("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"))
+_DROPPED = frozenset(("template", "svg", "select", "datalist", "canvas", "audio", "video", "map", "applet"))
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
+)
+_PARAGRAPHS = frozenset(
+    ("p", "table", "ul", "ol", "dl", "pre", "blockquote", "hr", "article", "section", "header", "footer", "main", "nav",
+     "aside", "form", "fieldset", "figure", "figcaption", "address", "caption", "details", "summary", "body", "dialog",
+     "center", "h1", "h2", "h3", "h4", "h5", "h6", "li", "dt", "dd")
+)  # fmt: skip
+_LINES = frozenset(("div", "option", "legend", "thead", "tbody", "tfoot"))
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+# An element whose start ends an open one of these (HTML, 13.1.2.4, optional tags), searched up to one of the bounds.
+_IMPLIED = {
+    "li": (("li",), ("ul", "ol")), "dt": (("dt", "dd"), ("dl",)), "dd": (("dt", "dd"), ("dl",)),
+    "td": (("td", "th"), ("tr", "table")), "th": (("td", "th"), ("tr", "table")),
+    "tr": (("tr",), ("table",)), "tbody": (("tr", "thead", "tbody"), ("table",)),
+    "option": (("option",), ("select",)),
+}  # fmt: skip
+# Characters that mailers put into otherwise empty lines to keep a preview short.
+_FILLERS = (
+    " \t\n\r\xa0\xad\u034f\u061c\u115f\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u200c\u200d\u200e\u200f\u202f\u2060\u2800\u3164\ufeff"
+)
+# How mail programs mark what they quote: class or id, as they write it.
+_QUOTE_MARKS = re.compile(
+    r"\b(?:gmail_quote\w*|gmail_attr|yahoo_quoted|yahoo-quoted-begin|moz-cite-prefix|protonmail_quote|tutanota_quote|"
+    r"zmail_extra|OutlookMessageHeader|divRplyFwdMsg|appendonsend|mail-editor-reference-message-container|"
+    r"ms-outlook-mobile-reference-message|oriMsgHtmlSeparator|isReplyContent|hmquote)\b"
+)
+_SIGNATURE_MARKS = re.compile(
+    r"\b(?:gmail_signature\w*|moz-signature|AppleMailSignature|ms-outlook-mobile-signature|protonmail_signature\w*|"
+    r"yahoo-signature|x_Signature|Signature)\b"
+)
+_TO_THE_END = ("divRplyFwdMsg", "appendonsend", "oriMsgHtmlSeparator")  # stand before the quoted message, not round it
+_ARRANGED = frozenset((*_HEADINGS, "ul", "ol", "dl", "pre", "blockquote"))  # no cell of a table of data holds these
+_CELL = 400  # characters; a longer cell is prose that a table lays out
+_ADDED_ALT = 3  # words from which on a picture's description is more than a label
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page's text and its blocks."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    marks: tuple[str, ...]
+    """what the markup says of each block: `quote`, `blockquote` (a quotation of some sort), `signature`, or empty"""
+    title: str
+    hidden: int
+    """characters of text left out because the page hides them"""
+
+
+def read(markup: str) -> Page:
+    """Return what a reader of the page would see.
+
+    Hidden text (`display:none` and its like in the element itself) is left out and counted; a page that hides all its
+    text, as some do until a script has run, is read as if it hid nothing.
+    """
+    page = _read(markup, keep_hidden=False)
+    if not page.text and page.hidden:
+        shown = _read(markup, keep_hidden=True)
+        return Page(shown.text, shown.blocks, shown.marks, shown.title, 0)
+    return page
+
+
+def _read(markup: str, *, keep_hidden: bool) -> Page:
+    reader = _Reader(keep_hidden=keep_hidden)
+    for kind, value, attributes in _tokens(markup):
+        if kind == "text":
+            reader.write(value)
+        elif kind == "start":
+            reader.start(value, attributes)
+        elif kind == "end":
+            reader.end(value)
+        else:
+            reader.title = reader.title or " ".join(value.split())
+    return reader.page()
+
+
+def _tokens(markup: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, '') and (`title`, text, '')."""
+    at, size = 0, len(markup)
+    sloppy = False  # quotation marks once ran to the end: from there on the next `>` ends a tag, so each scan is short
+    while at < size:
+        opened = markup.find("<", at)
+        if opened < 0:
+            opened = size
+        if opened > at:
+            yield "text", _text(markup[at:opened]), ""
+        if opened == size:
+            return
+        at = opened + 1
+        name = _NAME.match(markup, at)
+        if not name:
+            if markup.startswith(("!", "?", "/"), at):
+                after = _comment(markup, at)
+                if after < 0:
+                    return
+                at = after
+            else:
+                yield "text", "<", ""
+            continue
+        attributes = None if sloppy else _ATTRIBUTES.match(markup, name.end())
+        end = attributes.end() if attributes else markup.find(">", name.end()) + 1
+        if not attributes:
+            sloppy = True
+        if not end:
+            return  # cut short within a tag
+        value = name[0].lower()
+        inside, at = markup[name.end() : end - 1], end
+        if value.startswith("/"):
+            yield "end", value[1:], ""
+            continue
+        if value in _RAW:
+            closing = re.compile(rf"</{value}(?=[\s/>])", re.IGNORECASE).search(markup, at)
+            content, at = markup[at : closing.start() if closing else size], closing.start() if closing else size
+            if value == "title":
+                yield "title", _text(content), ""
+            elif value in ("textarea", "xmp"):
+                yield "text", _text(content), ""
+            continue
+        yield "start", value, inside
+
+
+def _comment(markup: str, at: int) -> int:
+    """Return where the comment, declaration or bogus tag at `at` (behind its `<`) ends, or -1 when it never does."""
+    if markup.startswith("!--", at):
+        if markup.startswith((">", "->"), at + 3):
+            return markup.index(">", at) + 1
+        end = markup.find("-->", at + 3)
+        return end + 3 if end >= 0 else -1
+    end = markup.find(">", at)
+    return end + 1 if end >= 0 else -1
+
+
+def _text(raw: str) -> str:
+    return entities.unescape(raw) if "&" in raw else raw
+
+
+@dataclass(slots=True)
+class _Open:
+    """An element that has not been closed."""
+
+    name: str
+    hides: bool
+    mark: str
+
+
+@dataclass(slots=True)
+class _Table:
+    """A table being read. `cells` are those of the current row, each the pieces of its text."""
+
+    cells: list[list[str]]
+    heading: bool = True
+    """all cells of the row so far are `th`"""
+    layout: bool = False
+    """a cell of this row holds blocks of its own: the table arranges the page"""
+
+
+class _Reader:
+    """Collects text into blocks. What is written goes to the innermost table's cell, or to the current paragraph."""
+
+    def __init__(self, *, keep_hidden: bool) -> None:
+        self.keep_hidden = keep_hidden
+        self.title = ""
+        self.hidden = 0
+        self._out: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._marks: list[str] = []
+        self._current: list[str] = []
+        self._stack: list[_Open] = []
+        self._count: dict[str, int] = {}  # how many elements of a name are open: end tags without a start cost nothing
+        self._hiding = 0
+        self._marked = {"quote": 0, "blockquote": 0, "signature": 0}
+        self._tables: list[_Table] = []
+        self._kind, self._level = "paragraph", 0
+        self._pre = 0
+        self._quote_on = False
+
+    def page(self) -> Page:
+        while self._tables:
+            self._end_table()
+        self._flush()
+        return Page("".join(self._out), tuple(self._blocks), tuple(self._marks), self.title, self.hidden)
+
+    def write(self, text: str) -> None:
+        if self._hiding and not self.keep_hidden:
+            self.hidden += len(text.strip(_FILLERS))
+            return
+        target = self._tables[-1].cells[-1] if self._in_cell() else self._current
+        target.append(text if self._pre else text.replace("\n", " "))
+
+    def start(self, name: str, attributes: str) -> None:
+        if name in _IMPLIED:
+            self._imply(*_IMPLIED[name])
+        elif name in _PARAGRAPHS or name in ("div", "table"):
+            self._imply(("p",), ("table", "td", "th", "li", "blockquote", "div"))
+        self._break(name)
+        if name == "table":
+            self._start_table()
+        elif name == "tr" and self._tables:
+            self._end_row()
+        elif name in ("td", "th") and self._tables:
+            self._start_cell(heading=name == "th")
+        elif name == "img":
+            self._picture(attributes)
+        elif name in _ARRANGED:
+            self._as_layout()
+        if name in _VOID:
+            return
+        self._push(name, attributes)
+        if name in _HEADINGS:
+            self._kind, self._level = "heading", _HEADINGS[name]
+        elif name in ("li", "dd"):
+            self._kind, self._level = "item", 0
+
+    def end(self, name: str) -> None:
+        if name == "p" and not self._count.get("p"):
+            self._break("p")  # `</p>` alone is an empty paragraph
+        if not self._count.get(name):
+            return
+        while self._stack:
+            closed = self._pop()
+            if closed == name:
+                return
+
+    def _push(self, name: str, attributes: str) -> None:
+        if len(self._stack) >= MAX_OPEN:
+            return
+        hides, mark = name in _DROPPED, ""
+        if name == "blockquote":
+            mark = "quote" if "cite" in attributes.lower() else "blockquote"
+        if attributes and ("=" in attributes or "hidden" in attributes):
+            for each in _ATTRIBUTE.finditer(attributes[:20000]):
+                key, value = each[1].lower(), each[2] or each[3] or each[4] or ""
+                if key == "style":
+                    hides = hides or _HIDING.search(value) is not None
+                elif key == "hidden":
+                    hides = True
+                elif key in ("class", "id"):
+                    mark = self._marked_as(value) or mark
+        self._stack.append(_Open(name, hides, mark))
+        self._count[name] = self._count.get(name, 0) + 1
+        self._hiding += hides
+        self._pre += name == "pre"
+        if mark:
+            self._as_layout()
+            self._flush()
+            self._marked[mark] += 1
+
+    def _marked_as(self, value: str) -> str:
+        found = _QUOTE_MARKS.search(value)
+        if found:
+            if found[0] in _TO_THE_END:
+                self._flush()
+                self._quote_on = True
+            return "quote"
+        return "signature" if _SIGNATURE_MARKS.search(value) else ""
+
+    def _pop(self) -> str:
+        closed = self._stack[-1]
+        self._break(closed.name)
+        if closed.name == "table":
+            self._end_table()
+        elif closed.name == "tr" and self._tables:
+            self._end_row()
+        elif closed.name in ("td", "th") and self._tables and self._tables[-1].layout:
+            self._flush()
+        if closed.mark:
+            self._flush()
+            self._marked[closed.mark] -= 1
+        self._stack.pop()
+        self._count[closed.name] -= 1
+        self._hiding -= closed.hides
+        self._pre -= closed.name == "pre"
+        if closed.name in _HEADINGS or closed.name in ("li", "dd"):
+            self._kind, self._level = ("item", 0) if self._count.get("li") else ("paragraph", 0)
+        return closed.name
+
+    def _imply(self, names: tuple[str, ...], bounds: tuple[str, ...]) -> None:
+        """Close an open element of `names` unless one of `bounds` lies between; looks at a few elements only."""
+        if not any(self._count.get(name) for name in names):
+            return
+        for above in range(len(self._stack) - 1, max(-1, len(self._stack) - 20), -1):
+            if self._stack[above].name in names:
+                while len(self._stack) > above:
+                    self._pop()
+                return
+            if self._stack[above].name in bounds:
+                return
+
+    def _break(self, name: str) -> None:
+        """Begin a new line or paragraph where the element asks for one."""
+        if name == "br" or name in _LINES:
+            if self._in_cell():
+                self._tables[-1].cells[-1].append("\n")
+            else:
+                self._current.append("\n")
+        elif name in _PARAGRAPHS and name != "table":
+            if self._in_cell():
+                self._tables[-1].cells[-1].append("\n\n")
+            else:
+                self._flush()
+
+    def _picture(self, attributes: str) -> None:
+        for each in _ATTRIBUTE.finditer(attributes[:20000]):
+            value = each[2] or each[3] or ""
+            if each[1].lower() == "alt" and len(value.split()) >= _ADDED_ALT:
+                self.write(f" {_text(value)} ")
+
+    def _in_cell(self) -> bool:
+        return bool(self._tables) and not self._tables[-1].layout and bool(self._tables[-1].cells)
+
+    def _start_table(self) -> None:
+        self._as_layout()
+        self._flush()
+        self._tables.append(_Table([]))
+
+    def _as_layout(self) -> None:
+        """Take the tables that are open for mere arrangement: what their cells hold are blocks of the page."""
+        for table in self._tables:
+            if table.cells and not table.layout:
+                table.layout = True
+                cells, table.cells = table.cells, []
+                self._paragraphs(cells)
+
+    def _start_cell(self, *, heading: bool) -> None:
+        table = self._tables[-1]
+        self._flush()
+        if table.layout:
+            return
+        table.heading = heading and (table.heading or not table.cells)
+        table.cells.append([])
+
+    def _end_row(self) -> None:
+        table = self._tables[-1]
+        if table.layout:
+            self._flush()
+            table.layout, table.cells, table.heading = False, [], True
+            return
+        cells, heading = table.cells, table.heading
+        table.cells, table.heading = [], True
+        texts = [_lines("".join(cell)) for cell in cells]
+        filled = [each for each in texts if each]
+        if len(filled) < 2 or any(len(each) > _CELL or "\n\n" in each for each in filled):
+            self._paragraphs(cells)
+            return
+        while texts and not texts[-1]:
+            texts.pop()
+        row = " | ".join(" ".join(each.split()) for each in texts)
+        self._emit(row, "header" if heading else "row", 0)
+
+    def _end_table(self) -> None:
+        self._end_row()
+        self._tables.pop()
+        self._flush()
+
+    def _paragraphs(self, cells: list[list[str]]) -> None:
+        for cell in cells:
+            for paragraph in _lines("".join(cell)).split("\n\n"):
+                if paragraph:
+                    self._emit(paragraph, self._kind if self._kind != "heading" else "paragraph", 0)
+
+    def _flush(self) -> None:
+        """End the current paragraph; empty lines within it (two `<br>`) end paragraphs too."""
+        if not self._current:
+            return
+        raw = "".join(self._current)
+        self._current = []
+        text = raw.strip("\n") if self._pre else _lines(raw)
+        for paragraph in [text] if self._pre else text.split("\n\n"):
+            if paragraph.strip(_FILLERS):
+                self._emit(paragraph, self._kind, self._level)
+
+    def _emit(self, text: str, kind: str, level: int) -> None:
+        if self._blocks:
+            close = kind in ("row", "item") and self._blocks[-1].kind in ("row", "header", "item")
+            separator = "\n" if close else "\n\n"
+            self._out.append(separator)
+            self._length += len(separator)
+        self._out.append(text)
+        self._blocks.append(Block(self._length, self._length + len(text), kind, level))
+        self._length += len(text)
+        marked = "quote" if self._quote_on else ""
+        self._marks.append(marked or next((name for name, depth in self._marked.items() if depth), ""))
+
+
+def _lines(raw: str) -> str:
+    """Collapse white space within lines; drop lines of fillers; keep one empty line where there were any."""
+    lines = [" ".join(line.split()) for line in raw.split("\n")]
+    kept: list[str] = []
+    for line in lines:
+        if line.strip(_FILLERS):
+            kept.append(line)
+        elif kept and kept[-1]:
+            kept.append("")
+    while kept and not kept[-1]:
+        kept.pop()
+    return "\n".join(kept)

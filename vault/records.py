@@ -24,7 +24,8 @@ class Block:
     start: int
     end: int
     kind: str = "paragraph"
-    """paragraph, heading, item, row, header (a table's header row), fields (a mail's own headers), quote (a quoted
+    """paragraph, heading, item, row, header (a table's header row), fields (a mail's own headers), furniture (running
+    heads, feet and page numbers, not indexed), quote (a quoted
     reply, not indexed), signature (not indexed)"""
     level: int = 0
     """of a heading, from 1"""

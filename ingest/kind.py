@@ -60,6 +60,21 @@ _OPENED = (
 )
 
 
+# Titles that programs make up. A file's name says as much, and the reader's own words are in it.
+_MADE_UP = re.compile(
+    r"untitled.*|title|document ?\d*|slide \d+|(microsoft )?word.*|powerpoint.*|presentation ?\d*|[\W\d_]*"
+    r"|.*\.(docx?|pdf|rtf|odt|qxd|indd|xlsx?|pptx?|txt|html?|tex|dvi|ps)",
+    re.IGNORECASE,
+)
+
+
+def own_title(stated: str) -> str:
+    """Return the title that a file's metadata states, or empty if a program made it up."""
+    title = " ".join(stated.split()).removeprefix("Microsoft Word - ").removeprefix("Microsoft PowerPoint - ")
+    sensible = len(title) > 3 and not _MADE_UP.fullmatch(title) and re.search(r"[^\W\d_]{3}", title)
+    return title[:300] if sensible else ""
+
+
 def tell(format_name: str, name: str, title: str, text: str) -> str:
     """Return one of the kinds that `Document.kind` lists.
 

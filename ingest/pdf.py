@@ -27,12 +27,6 @@ _ERRORS = {  # FPDF_GetLastError
 _TEXT_OBJECT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5  # FPDF_PAGEOBJ_*
 _OBJECTS_LOOKED_AT = 200  # of a page without text, to tell a picture from a blank page
 _OUTLINE_ENTRIES = 5000
-# Titles that programs make up. A file's name says as much, and the reader's own words are in it.
-_MADE_UP = re.compile(
-    r"untitled|title|document\d*|(microsoft )?word.*|[\W\d_]*"
-    r"|.*\.(docx?|pdf|rtf|qxd|indd|xlsx?|pptx?|txt|html?|tex|dvi|ps)",
-    re.IGNORECASE,
-)
 
 
 def preload() -> None:
@@ -250,8 +244,8 @@ def _metadata(pdfium: Any, opened: Any) -> dict[str, str]:
         value = " ".join(_string(pdfium.FPDF_GetMetaText, opened, key.encode()).split())
         if value:
             found[key.lower()] = value[:300]
-    title = re.sub(r"^Microsoft Word - |^PowerPoint Presentation$", "", found.pop("title", "")).strip()
-    if len(title) > 3 and not _MADE_UP.fullmatch(title) and re.search(r"[^\W\d_]{3}", title):
+    title = kind.own_title(found.pop("title", ""))
+    if title:
         found["title"] = title
     date = re.match(r"(?:D:)?(\d{4})(\d\d)(\d\d)", found.pop("creationdate", ""))
     if date:

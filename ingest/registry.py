@@ -80,9 +80,9 @@ _ODF = "application/vnd.oasis.opendocument."
 # fmt: off
 FORMATS: tuple[Format, ...] = (
     Format("pdf", "ingest.pdf", "application/pdf", (".pdf",), (b"%PDF-",)),
-    Format("docx", "ingest.office", _OPEN + "wordprocessingml.document",
+    Format("docx", "ingest.docx", _OPEN + "wordprocessingml.document",
            (".docx", ".docm", ".dotx", ".dotm")),
-    Format("pptx", "ingest.office", _OPEN + "presentationml.presentation",
+    Format("pptx", "ingest.pptx", _OPEN + "presentationml.presentation",
            (".pptx", ".pptm", ".ppsx", ".potx")),
     Format("xlsx", "ingest.tables", _OPEN + "spreadsheetml.sheet", (".xlsx", ".xlsm", ".xltx", ".xltm")),
     Format("xlsb", "ingest.tables", "application/vnd.ms-excel.sheet.binary.macroEnabled.12", (".xlsb",)),

@@ -24,9 +24,8 @@ class Block:
     start: int
     end: int
     kind: str = "paragraph"
-    """paragraph, heading, item, row, header (a table's header row), fields (a mail's own headers), furniture (running
-    heads, feet and page numbers, not indexed), quote (a quoted
-    reply, not indexed), signature (not indexed)"""
+    """paragraph, heading, item, row, header (a table's header row), fields (a mail's own headers), quote (a quoted
+    reply, not indexed), signature (not indexed), furniture (running heads, feet, page numbers; not indexed)"""
     level: int = 0
     """of a heading, from 1"""
     page: int | None = None

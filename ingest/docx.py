@@ -1,0 +1,381 @@
+"""Word: text as a reader sees it, with the numbers that Word computes, headings, tables, notes and comments.
+
+kreuzberg reads this format too, but writes Markdown into table cells (`**Term**`, links) and leaves out the numbers of
+numbered clauses; a citation has to say `4.2`, and must not say what is not there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from ingest import kind
+from ingest.ooxml import BROKEN, Package, Writer, below, child, local, value
+from ingest.registry import Context, UnreadableError, digest
+from ingest.tables import header_row
+from vault.records import Document, Problem
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_MAIN = "word/document.xml"
+_CELL = 300  # characters: a table with longer cells is laid-out text, not data
+# Content that stands in for itself: gone through as if it were not there.
+_THROUGH = frozenset(
+    ("ins", "moveTo", "sdt", "sdtContent", "hyperlink", "smartTag", "fldSimple", "customXml", "AlternateContent",
+     "Choice", "dir", "bdo", "oMath", "oMathPara")
+)  # fmt: skip
+_MARKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": "\xad"}
+
+
+@dataclass(slots=True)
+class _Style:
+    name: str = ""
+    based_on: str = ""
+    outline: int | None = None
+    number: str = ""
+    """numId"""
+    depth: str = ""
+    """ilvl"""
+
+
+@dataclass(slots=True)
+class _Level:
+    start: int = 1
+    form: str = "decimal"
+    pattern: str = ""
+    legal: bool = False
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """Word's automatic numbers (ECMA-376-1, 17.9): counters for each abstract list."""
+
+    levels: dict[str, dict[int, _Level]] = field(default_factory=dict)
+    """of each list (numId)"""
+    abstract: dict[str, str] = field(default_factory=dict)
+    counters: dict[str, dict[int, int]] = field(default_factory=dict)
+    restarted: set[str] = field(default_factory=set)
+    overridden: set[str] = field(default_factory=set)
+
+    def next(self, number: str, depth: int) -> str:
+        """Count on and return the label, such as `4.2` or `•`; empty if the list has none."""
+        levels = self.levels.get(number)
+        if not levels or depth not in levels:
+            return ""
+        counters = self.counters.setdefault(self.abstract.get(number, number), {})
+        if number in self.overridden and number not in self.restarted:
+            counters.clear()
+        self.restarted.add(number)
+        level = levels[depth]
+        counters[depth] = counters.get(depth, level.start - 1) + 1
+        for deeper in [each for each in counters if each > depth]:
+            del counters[deeper]
+        if level.form == "bullet":
+            return "•"
+        if level.form == "none" and "%" not in level.pattern:
+            return level.pattern
+        label = level.pattern
+        for each in range(depth + 1):
+            used = levels.get(each, _Level())
+            form = "decimal" if level.legal else used.form
+            label = label.replace(f"%{each + 1}", _counted(counters.get(each, used.start), form))
+        return label
+
+
+def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
+    """Yield the one document. Raises UnreadableError if its main part cannot be read."""
+    identity = digest(file)
+    package = Package(file)
+    main = package.main(_MAIN)
+    try:
+        root = package.xml(main)
+    except BROKEN as error:
+        raise UnreadableError(f"damaged: {error}") from error
+    body = child(root, "body")
+    if body is None:
+        raise UnreadableError("damaged: it has no text part")
+    reader = _Reader(package, main, body)
+    reader.read()
+    metadata = package.properties()
+    title = metadata.pop("title", "")
+    text = reader.out.text()
+    if reader.failed:
+        yield Problem(context.part, "damaged: " + ", ".join(reader.failed) + " cannot be read")
+    yield Document(
+        id=identity,
+        kind=kind.tell("docx", name, title, text),
+        title=title,
+        text=text,
+        blocks=tuple(reader.out.blocks),
+        metadata=metadata,
+        part=context.part,
+        parent=context.parent,
+        media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        pages=reader.pages,
+        note="" if text else "it holds no text",
+    )
+
+
+class _Reader:
+    def __init__(self, package: Package, main: str, body: "Element") -> None:
+        self.package = package
+        self.body = body
+        self.out = Writer()
+        self.failed: list[str] = []
+        self.related: dict[str, list[str]] = {}
+        for _, kind_of, target in package.related(main):
+            self.related.setdefault(kind_of, []).append(target)
+        self.styles = self._read_styles()
+        self.numbers = self._read_numbers()
+        self.pages = self._trusted_pages()
+        self.page = 1
+        self.boxes: list[Element] = []
+
+    def read(self) -> None:
+        for part in self.related.get("header", ()):
+            self._aside(part)
+        self._story(self.body)
+        for kind_of, note in (("footnotes", "footnote"), ("endnotes", "endnote"), ("comments", "comment")):
+            for part in self.related.get(kind_of, ()):
+                for each in below(root, note) if (root := self._part(part)) is not None else ():
+                    if value(each, "type") in ("separator", "continuationSeparator", "continuationNotice"):
+                        continue
+                    text = "\n".join(filter(None, (self._plain(inner).strip() for inner in below(each, "p"))))
+                    author = value(each, "author")
+                    self.out.add(f"{author}: {text}" if author and text else text)
+        for part in self.related.get("footer", ()):
+            self._aside(part)
+
+    def _part(self, name: str) -> "Element | None":
+        try:
+            return self.package.xml(name)
+        except BROKEN:
+            self.failed.append(name)
+            return None
+
+    def _aside(self, part: str) -> None:
+        """Add a header or footer once: letterheads have an address and a bank account there."""
+        root = self._part(part)
+        lines = [self._plain(each).strip() for each in below(root, "p")] if root is not None else []
+        text = "\n".join(each for each in lines if each)
+        held = {self.out.text()[each.start : each.end] for each in self.out.blocks} if text else set()
+        if sum(each.isalpha() for each in text) > 3 and text not in held:
+            self.out.add(text)
+
+    def _trusted_pages(self) -> int | None:
+        """Return the number of pages if the breaks that Word noted when it last saved agree with its count."""
+        try:
+            root = self.package.xml("docProps/app.xml")
+        except BROKEN:
+            return None
+        stated = child(root, "Pages")
+        count = int(stated.text) if stated is not None and (stated.text or "").isdecimal() and stated.text else 0
+        return count if count and count == 1 + sum(1 for _ in below(self.body, "lastRenderedPageBreak")) else None
+
+    def _story(self, parent: "Element") -> None:
+        for each in parent:
+            name = local(each)
+            if name == "p":
+                self._paragraph(each)
+            elif name == "tbl":
+                self._table(each)
+            elif name in _THROUGH:
+                self._story(each)
+
+    def _paragraph(self, paragraph: "Element") -> None:
+        page = self.page if self.pages else None
+        text = self._plain(paragraph)
+        self.page += sum(1 for _ in below(paragraph, "lastRenderedPageBreak"))
+        label, numbered = "", False
+        if text.strip():
+            label = self._label(paragraph)
+            numbered = bool(label)
+        level = self._heading(paragraph, text)
+        shown = f"{label} {text.strip()}" if label else text
+        self.out.add(shown, "heading" if level else "item" if numbered else "paragraph", level, page)
+        boxes, self.boxes = self.boxes, []
+        for box in boxes:
+            self._story(box)
+
+    def _plain(self, element: "Element") -> str:
+        """Return the text of a paragraph; text boxes in it are put by for afterwards."""
+        pieces: list[str] = []
+        self._gather(element, pieces)
+        return "".join(pieces)
+
+    def _gather(self, element: "Element", pieces: list[str]) -> None:
+        for each in element:
+            name = local(each)
+            if name == "t":
+                pieces.append(each.text or "")
+            elif name in ("r", "rPr") or name in _THROUGH:
+                if name != "rPr":
+                    self._gather(each, pieces)
+            elif name in _MARKS:
+                if value(each, "type") != "page":
+                    pieces.append(_MARKS[name])
+            elif name == "sym":
+                pieces.append(_symbol(value(each, "char")))
+            elif name in ("drawing", "pict", "object"):
+                self.boxes += list(below(each, "txbxContent"))
+            elif name == "Fallback":
+                continue
+
+    def _label(self, paragraph: "Element") -> str:
+        properties = child(paragraph, "pPr")
+        numbering = child(properties, "numPr")
+        number, depth = value(child(numbering, "numId")), value(child(numbering, "ilvl"))
+        seen = set()
+        name = value(child(properties, "pStyle"))
+        while not number and name in self.styles and name not in seen:
+            seen.add(name)
+            style = self.styles[name]
+            number, depth, name = style.number, depth or style.depth, style.based_on
+        if not number or number == "0":
+            return ""
+        return self.numbers.next(number, int(depth) if depth.isdecimal() else 0)
+
+    def _heading(self, paragraph: "Element", text: str) -> int:
+        """Return the level from 1, or 0: by outline level, by the style's name, by being short and all bold."""
+        properties = child(paragraph, "pPr")
+        stated = value(child(properties, "outlineLvl"))
+        if stated.isdecimal() and int(stated) < 9:
+            return int(stated) + 1
+        name, seen = value(child(properties, "pStyle")), set()
+        while name in self.styles and name not in seen:
+            seen.add(name)
+            style = self.styles[name]
+            if style.outline is not None and style.outline < 9:
+                return style.outline + 1
+            words = style.name.casefold().split()
+            if words and words[0] in ("heading", "überschrift", "titre") and words[-1].isdecimal():
+                return min(int(words[-1]), 9)
+            if words == ["title"]:
+                return 1
+            name = style.based_on
+        shown = text.strip()
+        if not 3 < len(shown) <= 120 or shown.endswith((".", ",", ";")) or "\n" in shown:
+            return 0
+        runs = [each for each in below(paragraph, "r") if any((part.text or "").strip() for part in below(each, "t"))]
+        bold = runs and all(
+            (mark := child(each, "rPr", "b")) is not None and value(mark) not in ("0", "false", "off")
+            for each in runs
+        )
+        return 4 if bold else 0
+
+    def _table(self, table: "Element") -> None:
+        rows = [list(self._cells(row)) for row in self._rows(table)]
+        texts = [[" ".join(self._texts(cell)) for cell in row] for row in rows]
+        nested = any(True for row in rows for cell in row for _ in below(cell, "tbl"))
+        if nested or any(len(text) > _CELL for row in texts for text in row):
+            for cell in (cell for row in rows for cell in row):
+                self._story(cell)
+            return
+        self.boxes = []
+        texts = [shown for shown in texts if any(shown)]
+        header = header_row(texts) if len(texts) > 1 else -1
+        for index, shown in enumerate(texts):
+            page = self.page if self.pages else None
+            self.out.add("\t".join(shown), "header" if index == header == 0 else "row", 0, page)
+        self.page += sum(1 for _ in below(table, "lastRenderedPageBreak"))
+
+    def _rows(self, table: "Element") -> Iterator["Element"]:
+        for each in table:
+            if local(each) == "tr":
+                yield each
+            elif local(each) in _THROUGH:
+                yield from self._rows(each)
+
+    def _cells(self, row: "Element") -> Iterator["Element"]:
+        for each in row:
+            if local(each) == "tc":
+                yield each
+            elif local(each) in _THROUGH:
+                yield from self._cells(each)
+
+    def _texts(self, cell: "Element") -> Sequence[str]:
+        return [words for each in below(cell, "p") if (words := " ".join(self._plain(each).split()))]
+
+    def _read_styles(self) -> dict[str, _Style]:
+        found: dict[str, _Style] = {}
+        for part in self.related.get("styles", ()):
+            root = self._part(part)
+            for each in below(root, "style") if root is not None else ():
+                properties = child(each, "pPr")
+                outline = value(child(properties, "outlineLvl"))
+                found[value(each, "styleId")] = _Style(
+                    value(child(each, "name")),
+                    value(child(each, "basedOn")),
+                    int(outline) if outline.isdecimal() else None,
+                    value(child(properties, "numPr", "numId")),
+                    value(child(properties, "numPr", "ilvl")),
+                )
+        return found
+
+    def _read_numbers(self) -> _Numbers:
+        numbers = _Numbers()
+        for part in self.related.get("numbering", ()):
+            root = self._part(part)
+            if root is None:
+                continue
+            lists = {value(each, "abstractNumId"): _levels(each) for each in below(root, "abstractNum")}
+            for each in below(root, "num"):
+                identity, abstract = value(each, "numId"), value(child(each, "abstractNumId"))
+                levels = dict(lists.get(abstract, {}))
+                for override in below(each, "lvlOverride"):
+                    at = value(override, "ilvl")
+                    depth = int(at) if at.isdecimal() else 0
+                    levels.update(_levels(override))
+                    start = value(child(override, "startOverride"))
+                    if start.isdecimal():
+                        numbers.overridden.add(identity)
+                        old = levels.get(depth, _Level())
+                        levels[depth] = _Level(int(start), old.form, old.pattern, old.legal)
+                numbers.levels[identity] = levels
+                numbers.abstract[identity] = abstract
+        return numbers
+
+
+def _levels(parent: "Element") -> dict[int, _Level]:
+    found = {}
+    for each in below(parent, "lvl"):
+        depth, start = value(each, "ilvl"), value(child(each, "start"))
+        legal = child(each, "isLgl")
+        found[int(depth) if depth.isdecimal() else 0] = _Level(
+            int(start) if start.isdecimal() else 1,
+            value(child(each, "numFmt")) or "decimal",
+            value(child(each, "lvlText")),
+            legal is not None and value(legal) not in ("0", "false"),
+        )
+    return found
+
+
+def _counted(number: int, form: str) -> str:
+    """Return the number in the list's form (17.18.59); forms of other scripts are shown as decimals."""
+    if form in ("lowerLetter", "upperLetter") and number > 0:
+        letter = chr(ord("a") + (number - 1) % 26) * min(1 + (number - 1) // 26, 10)
+        return letter.upper() if form == "upperLetter" else letter
+    if form in ("lowerRoman", "upperRoman") and 0 < number < 4000:
+        roman = ""
+        for amount, sign in zip(
+            (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+            ("m", "cm", "d", "cd", "c", "xc", "l", "xl", "x", "ix", "v", "iv", "i"),
+            strict=True,
+        ):
+            roman += sign * (number // amount)
+            number %= amount
+        return roman.upper() if form == "upperRoman" else roman
+    if form == "decimalZero":
+        return f"{number:02}"
+    return "" if form == "none" else str(number)
+
+
+def _symbol(code: str) -> str:
+    """Return the character of a `sym`; symbol fonts' private codes are no text, but ticked boxes are worth keeping."""
+    try:
+        number = int(code, 16)
+    except ValueError:
+        return ""
+    if 0xF000 <= number <= 0xF0FF:
+        return {0xF0FE: "☒", 0xF0A8: "☐", 0xF06F: "☐", 0xF0FD: "☒", 0xF0FC: "✓", 0xF0B7: "•"}.get(number, "")
+    return chr(number) if 31 < number < 0xD800 else ""

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+from retrieval.index import Index
 
 from engine import listing, settings
+from engine.zygote import Zygote
 from generation import conversation, extractive
 from ingest import registry
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
-from engine.zygote import Zygote
 from retrieval import keyword, query
 from retrieval.embed import Embedder
-from retrieval.index import Index
 from retrieval.passage import hit
 from vault import backup, documents, purge
 from vault.errors import LockedError, StrongroomError
@@ -82,7 +82,10 @@ class Engine:
         self._lock_if_idle()
         life = "open" if self._open else "locked" if (self.folder / HEADER_NAME).exists() else "none"
         shown: dict[str, Any] = {
-            "version": _version(), "vault": str(self.folder), "state": life, "idle_locked": self._page_locked,
+            "version": _version(),
+            "vault": str(self.folder),
+            "state": life,
+            "idle_locked": self._page_locked,
             "free_bytes": shutil.disk_usage(_existing(self.folder)).free,
         }
         if self._open is None or self._page_locked:
@@ -100,13 +103,18 @@ class Engine:
             **shown,
             "auto_lock_minutes": self._settings.auto_lock_minutes,
             "lock_ends_engine": self._settings.lock_ends_engine,
-            "folders": folders, "files": states, "documents": found,
-            "chunks": self._open.index.chunks, "vectors": self._open.index.vectors,
-            "to_do": to_do, "scanning": self._open.follower.scanning(),
+            "folders": folders,
+            "files": states,
+            "documents": found,
+            "chunks": self._open.index.chunks,
+            "vectors": self._open.index.vectors,
+            "to_do": to_do,
+            "scanning": self._open.follower.scanning(),
             "current": sorted(progress.current.values()),
             "rate_files_s": rate if to_do else None,
             "seconds_left": round(to_do / rate) if rate and to_do else None,
-            "embedding_paused": bool(progress.paused), "reason": pipeline.failure or progress.paused,
+            "embedding_paused": bool(progress.paused),
+            "reason": pipeline.failure or progress.paused,
         }
 
     def create(self, passphrase: str) -> dict[str, Any]:
@@ -192,9 +200,16 @@ class Engine:
             scanning, to_do = opened.follower.scanning(), opened.pipeline.to_do()
             with opened.vault.read() as db:
                 total = db.execute("SELECT count(*) FROM file").get
-            notify("progress", {"to_do": to_do, "files": total, "scanning": scanning,
-                                "current": sorted(opened.pipeline.progress.current.values()),
-                                "reason": opened.pipeline.failure or opened.pipeline.progress.paused})
+            notify(
+                "progress",
+                {
+                    "to_do": to_do,
+                    "files": total,
+                    "scanning": scanning,
+                    "current": sorted(opened.pipeline.progress.current.values()),
+                    "reason": opened.pipeline.failure or opened.pipeline.progress.paused,
+                },
+            )
             if not scanning and not to_do:
                 break
             if until is not None and time.monotonic() > until:
@@ -226,17 +241,23 @@ class Engine:
 
     # --- questions --------------------------------------------------------------------------------------------------
 
-    def search(self, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:  # noqa: A002
+    def search(self, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The passages nearest to a query, best first."""
         opened = self._opened()
         started = time.perf_counter()
         with opened.pipeline.asking():
             passages = opened.index.search(_question(query), k=max(1, min(int(k), 200)), filters=_filters(filters))
-        return {"hits": [hit(passage, rank) for rank, passage in enumerate(passages, start=1)],
-                "seconds": time.perf_counter() - started}
+        return {
+            "hits": [hit(passage, rank) for rank, passage in enumerate(passages, start=1)],
+            "seconds": time.perf_counter() - started,
+        }
 
     def ask(
-        self, question: str, *, conversation: str | None = None, filters: Mapping[str, Any] | None = None,
+        self,
+        question: str,
+        *,
+        conversation: str | None = None,
+        filters: Mapping[str, Any] | None = None,
         notify: Notify = _silent,
     ) -> dict[str, Any]:
         """Answer a question from the passages that bear on it, or abstain. `conversation` is an earlier answer's."""
@@ -280,16 +301,26 @@ class Engine:
         """What a purge of this id or path would take."""
         with self._opened().vault.read() as db:
             found = [listing.document(db, each) for each in listing.resolve(db, name)]
-        return {"documents": [
-            {"id": each["id"], "title": each["title"], "kind": each["kind"], "paths": [p["path"] for p in each["places"]],
-             "attachments": len(each["attachments"])} for each in found
-        ]}
+        return {
+            "documents": [
+                {
+                    "id": each["id"],
+                    "title": each["title"],
+                    "kind": each["kind"],
+                    "paths": [p["path"] for p in each["places"]],
+                    "attachments": len(each["attachments"]),
+                }
+                for each in found
+            ]
+        }
 
     def purge(self, names: list[str], *, confirm: bool = False) -> dict[str, Any]:
         """Take documents out of the vault for good, by id or path, and read back that they are gone."""
         opened = self._opened()
         if not confirm:
-            raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the file itself stays where it is")
+            raise StrongroomError(
+                "a purge has to be confirmed", "it cannot be undone; the file itself stays where it is"
+            )
         with opened.vault.read() as db:
             ids = [each for name in names for each in listing.resolve(db, name)]
         removed: list[int] = []
@@ -298,9 +329,10 @@ class Engine:
             keyword.remove(db, chunks)
             removed.extend(chunks)
 
-        receipt = purge.purge(opened.vault, ids, remove_from_index)
+        receipt = purge.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
         opened.index.refresh(removed)
-        return receipt.to_json()
+        shown: dict[str, Any] = json.loads(receipt.to_json())
+        return shown
 
     def purge_lift(self, name: str) -> dict[str, Any]:
         """Allow a purged document again, by its id or its file's path; it is read at once if it lies in a folder."""
@@ -397,7 +429,11 @@ class Engine:
             self._lock_if_idle()
 
     def _reason_to_pause(self) -> str:
-        return "" if self._settings.embed_on_battery or not _on_battery() else "on battery; embedding goes on when plugged in"
+        return (
+            ""
+            if self._settings.embed_on_battery or not _on_battery()
+            else "on battery; embedding goes on when plugged in"
+        )
 
     def _remember(self, vault: Vault, conversation: str | None, typed: str, full: str, shown: dict[str, Any]) -> str:
         started = conversation or secrets.token_hex(8)
@@ -408,8 +444,10 @@ class Engine:
         cited |= {h["document"] for h in shown["nearest"]}
         with vault.write() as db:
             db.execute("INSERT OR IGNORE INTO conversation (id, started) VALUES (?,?)", (started, time.time()))
-            db.execute("INSERT INTO turn (conversation, asked, question, full_question, answer) VALUES (?,?,?,?,?)",
-                       (started, time.time(), typed, full, json.dumps(shown, ensure_ascii=False)))
+            db.execute(
+                "INSERT INTO turn (conversation, asked, question, full_question, answer) VALUES (?,?,?,?,?)",
+                (started, time.time(), typed, full, json.dumps(shown, ensure_ascii=False)),
+            )
             turn = db.last_insert_rowid()
             db.executemany("INSERT INTO turn_document (turn, document) VALUES (?,?)", [(turn, each) for each in cited])
         return started
@@ -510,9 +548,13 @@ def _in_conversation(vault: Vault, typed: str, conversation_id: str | None) -> s
     if not conversation_id:
         return typed
     with vault.read() as db:
-        rows = db.execute("SELECT full_question, answer FROM turn WHERE conversation = ? ORDER BY id DESC LIMIT ?",
-                          (conversation_id, _EARLIER)).fetchall()
-    earlier = [(asked, " ".join(s["text"] for s in json.loads(answer)["statements"])) for asked, answer in reversed(rows)]
+        rows = db.execute(
+            "SELECT full_question, answer FROM turn WHERE conversation = ? ORDER BY id DESC LIMIT ?",
+            (conversation_id, _EARLIER),
+        ).fetchall()
+    earlier = [
+        (asked, " ".join(s["text"] for s in json.loads(answer)["statements"])) for asked, answer in reversed(rows)
+    ]
     return conversation.full_question(typed, earlier)
 
 
@@ -520,6 +562,7 @@ def _texts(vault: Vault) -> Callable[[str], str]:
     def text_of(document_id: str) -> str:
         with vault.read() as db:
             return documents.text_of(db, document_id) or ""
+
     return text_of
 
 

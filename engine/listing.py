@@ -7,19 +7,13 @@ import apsw
 
 from vault import documents
 from vault.errors import StrongroomError
+from vault.failures import UnknownDocumentError
 
 MOST_ROWS = 200
 MOST_CHARACTERS = 20_000
 
 _FILE_ORDER = {"path": "shown", "state": "state", "size": "size", "modified": "mtime_ns", "changed": "changed"}
 _DOCUMENT_ORDER = {"title": "title", "kind": "kind", "sender": "sender", "date": "time", "added": "added"}
-
-
-class UnknownDocumentError(StrongroomError):
-    """There is no document with this id or path in the vault."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no document {name!r} in the vault", "`strongroom list` shows what is there")
 
 
 def files(
@@ -48,8 +42,16 @@ def files(
     order = _order(_FILE_ORDER, sort, descending=descending)
     total = db.execute(f"SELECT count(*) FROM file WHERE {clause}", values).get
     rows = [
-        {"id": i, "path": shown, "state": st, "reason": reason, "size": size, "modified": mtime / 1e9, "documents": [],
-         "document_count": 0}
+        {
+            "id": i,
+            "path": shown,
+            "state": st,
+            "reason": reason,
+            "size": size,
+            "modified": mtime / 1e9,
+            "documents": [],
+            "document_count": 0,
+        }
         for i, shown, st, reason, size, mtime in db.execute(
             f"SELECT id, shown, state, reason, size, mtime_ns FROM file WHERE {clause} ORDER BY {order}, id"
             " LIMIT ? OFFSET ?",
@@ -102,8 +104,16 @@ def list_documents(
     return {
         "total": total,
         "rows": [
-            {"id": i, "kind": k, "title": title, "sender": sender, "date": date, "pages": pages, "note": note,
-             "paths": [place["path"] for place in places(db, number)]}
+            {
+                "id": i,
+                "kind": k,
+                "title": title,
+                "sender": sender,
+                "date": date,
+                "pages": pages,
+                "note": note,
+                "paths": [place["path"] for place in places(db, number)],
+            }
             for number, i, k, title, sender, date, pages, note in found
         ],
     }
@@ -118,8 +128,23 @@ def document(db: apsw.Connection, document_id: str) -> dict[str, Any]:
     ).fetchone()
     if row is None:
         raise UnknownDocumentError(document_id)
-    names = ("number", "kind", "title", "sender", "recipients", "date", "message_id", "thread", "language", "media_type",
-             "pages", "picture_pages", "note", "metadata", "characters")
+    names = (
+        "number",
+        "kind",
+        "title",
+        "sender",
+        "recipients",
+        "date",
+        "message_id",
+        "thread",
+        "language",
+        "media_type",
+        "pages",
+        "picture_pages",
+        "note",
+        "metadata",
+        "characters",
+    )
     found = dict(zip(names, row, strict=True))
     number = found.pop("number")
     found["metadata"] = json.loads(found["metadata"])
@@ -170,7 +195,8 @@ def resolve(db: apsw.Connection, name: str) -> list[str]:
             raise StrongroomError(f"{name!r} is the start of {len(found)} documents' ids", "give more digits")
     if not found:
         found = [
-            i for (i,) in db.execute(
+            i
+            for (i,) in db.execute(
                 "SELECT DISTINCT document.id FROM document JOIN location ON location.document = number"
                 " JOIN file ON file.id = location.file WHERE file.shown = ?1 OR file.path = ?2",
                 (name, name.encode(errors="surrogateescape")),

@@ -25,7 +25,9 @@ class Settings:
 def load(db: apsw.Connection) -> Settings:
     """The settings as the vault has them."""
     known = {field.name for field in fields(Settings)}
-    return Settings(**{key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting") if key in known})
+    return Settings(
+        **{key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting") if key in known}
+    )
 
 
 def change(db: apsw.Connection, settings: Settings, key: str, value: Any) -> Settings:

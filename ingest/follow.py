@@ -15,12 +15,11 @@ import apsw
 from ingest import filesystem, scan
 from ingest.pipeline import Pipeline
 from ingest.scan import Changes, Entry, Known, Unread
-from ingest.watch import Watcher
+from ingest.watch import Report, Watcher
 from vault.errors import StrongroomError
 from vault.vault import Vault
 
 ROWS_A_COMMIT = 5_000  # new files; a question waits for at most one such commit
-LOOK_AGAIN_SECONDS = 60.0  # between two looks for a drive that is not mounted
 _SAMPLE = 200  # known files that tell a folder from an empty mount point
 
 
@@ -51,29 +50,26 @@ class Follower:
         self._turn = threading.Lock()  # one comparison at a time
         self._scans = 0
         self._stop = threading.Event()
-        self._watcher: Watcher | None = None
-        self._clock = threading.Thread(target=self._look_again, name="look-again", daemon=True)
+        self._watcher = Watcher(self._changed, leave_out=self._kept_out)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Compare all folders with the vault in the background, and watch them from now on."""
         # Watching first: what changes during the comparison is then seen twice rather than never.
-        self._watcher = Watcher(self._changed, leave_out=self._kept_out)
         for folder in self._folders():
             self._watch(folder)
+        self._watcher.start()
         self._in_background(None)
-        self._clock.start()
 
     def stop(self) -> None:
         """Stop watching."""
         self._stop.set()
-        if self._watcher:
-            self._watcher.stop()
+        self._watcher.stop()
 
     def scanning(self) -> bool:
         """Whether a comparison is going on, so that there may be more to do than the rows say."""
-        return self._scans > 0 or bool(self._watcher and self._watcher.pending())
+        return self._scans > 0
 
     # --- what the user does -----------------------------------------------------------------------------------------
 
@@ -90,12 +86,16 @@ class Follower:
             if scan.is_below(real, folder.path):
                 raise FolderError(f"{_shown(real)} lies in {_shown(folder.path)}, which is watched already")
             if scan.is_below(folder.path, real):
-                raise FolderError(f"{_shown(real)} holds {_shown(folder.path)}, which is watched already",
-                                  f"`strongroom remove --keep {_shown(folder.path)}` first; nothing is read twice")
+                raise FolderError(
+                    f"{_shown(real)} holds {_shown(folder.path)}, which is watched already",
+                    f"`strongroom remove --keep {_shown(folder.path)}` first; nothing is read twice",
+                )
         status = os.stat(real)
         with self._vault.write() as db:
-            db.execute("INSERT INTO folder (path, shown, added, device, inode) VALUES (?,?,?,?,?)",
-                       (real, _shown(real), time.time(), status.st_dev, status.st_ino))
+            db.execute(
+                "INSERT INTO folder (path, shown, added, device, inode) VALUES (?,?,?,?,?)",
+                (real, _shown(real), time.time(), status.st_dev, status.st_ino),
+            )
             number = db.last_insert_rowid()
         self._watch(self._folder(number))
         self._in_background([number])
@@ -104,13 +104,14 @@ class Follower:
     def remove(self, path: Path, *, keep: bool) -> int:
         """Stop watching a folder; returns how many files left the vault with it (none, if they are to be kept)."""
         folder = self._known(path)
-        if self._watcher:
-            self._watcher.remove(folder.path)
+        self._watcher.remove(folder.path)
         with self._turn:
             if keep:
                 with self._vault.write() as db:
-                    db.execute("UPDATE folder SET state = 'kept', reason = 'no longer watched', paused = 1 WHERE id = ?",
-                               (folder.id,))
+                    db.execute(
+                        "UPDATE folder SET state = 'kept', reason = 'no longer watched', paused = 1 WHERE id = ?",
+                        (folder.id,),
+                    )
                 return 0
             with self._vault.read() as db:
                 files = [i for (i,) in db.execute("SELECT id FROM file WHERE folder = ?", (folder.id,))]
@@ -135,15 +136,19 @@ class Follower:
         folder = self._known(path)
         real = _existing_folder(to)
         status = os.stat(real)
-        if self._watcher:
-            self._watcher.remove(folder.path)
+        self._watcher.remove(folder.path)
         with self._turn, self._vault.write() as db:
             rows = db.execute("SELECT id, path FROM file WHERE folder = ?", (folder.id,)).fetchall()
-            moved = [(real + bytes(old)[len(folder.path):], number) for number, old in rows]
-            db.executemany("UPDATE file SET path = ?, shown = ? WHERE id = ?",
-                           [(new, _shown(new), number) for new, number in moved])
-            db.execute("UPDATE folder SET path = ?, shown = ?, state = 'watched', reason = '', device = ?, inode = ?"
-                       " WHERE id = ?", (real, _shown(real), status.st_dev, status.st_ino, folder.id))
+            moved = [(real + bytes(old)[len(folder.path) :], number) for number, old in rows]
+            db.executemany(
+                "UPDATE file SET path = ?, shown = ? WHERE id = ?",
+                [(new, _shown(new), number) for new, number in moved],
+            )
+            db.execute(
+                "UPDATE folder SET path = ?, shown = ?, state = 'watched', reason = '', device = ?, inode = ?"
+                " WHERE id = ?",
+                (real, _shown(real), status.st_dev, status.st_ino, folder.id),
+            )
         self._watch(self._folder(folder.id))
         self._in_background([folder.id])
         return folder.id
@@ -152,8 +157,10 @@ class Follower:
         """Compare everything once more; with `containers`, also read again the files that hold several documents."""
         if containers:
             with self._vault.write() as db:
-                db.execute("UPDATE file SET state = 'waiting' WHERE state IN ('done', 'partial') AND id IN"
-                           " (SELECT file FROM location WHERE part != '')")
+                db.execute(
+                    "UPDATE file SET state = 'waiting' WHERE state IN ('done', 'partial') AND id IN"
+                    " (SELECT file FROM location WHERE part != '')"
+                )
         self._in_background(None)
 
     # --- comparing --------------------------------------------------------------------------------------------------
@@ -169,9 +176,9 @@ class Follower:
 
         threading.Thread(target=compare, name="compare", daemon=True).start()
 
-    def _changed(self, paths: Collection[bytes]) -> None:
+    def _changed(self, report: Report) -> None:
         """The watcher's news: something happened at these paths."""
-        self._compare(None, paths)
+        self._compare(None, frozenset().union(*report.values()))
 
     def _compare(self, only: Collection[int] | None, paths: Collection[bytes] | None) -> None:
         """Compare disk and vault: in the given folders (None: all), at the given paths (None: everywhere in them).
@@ -201,7 +208,9 @@ class Follower:
     def _present(self, folder: Folder) -> bool:
         """Whether the folder is there; a drive that is not mounted is no deletion."""
         with self._vault.read() as db:
-            sample = [bytes(p) for (p,) in db.execute("SELECT path FROM file WHERE folder = ? LIMIT ?", (folder.id, _SAMPLE))]
+            sample = [
+                bytes(p) for (p,) in db.execute("SELECT path FROM file WHERE folder = ? LIMIT ?", (folder.id, _SAMPLE))
+            ]
         why = scan.missing(folder.path, folder.device, folder.inode, sample)
         if why and folder.state != "missing":
             with self._vault.write() as db:
@@ -231,8 +240,19 @@ class Follower:
                 db.executemany(
                     "INSERT OR IGNORE INTO file (folder, path, shown, size, mtime_ns, inode, state, reason, changed)"
                     " SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9 WHERE EXISTS (SELECT 1 FROM folder WHERE id = ?1)",
-                    [(_owner(e.path, folders), e.path, _shown(e.path), e.size, e.mtime_ns, e.inode, *_state(e),
-                      e.mtime_ns / 1e9) for e in changes.new[at : at + ROWS_A_COMMIT]],
+                    [
+                        (
+                            _owner(e.path, folders),
+                            e.path,
+                            _shown(e.path),
+                            e.size,
+                            e.mtime_ns,
+                            e.inode,
+                            *_state(e),
+                            e.mtime_ns / 1e9,
+                        )
+                        for e in changes.new[at : at + ROWS_A_COMMIT]
+                    ],
                 )
             self._pipeline.wake()
         for at in range(0, len(changes.gone), ROWS_A_COMMIT):
@@ -247,25 +267,31 @@ class Follower:
         db.executemany("UPDATE file SET path = ? WHERE id = ?", [(b"\0%d" % row.id, row.id) for row, _ in pairs])
         for row, entry in pairs:
             db.execute("DELETE FROM file WHERE path = ?", (entry.path,))
-            db.execute("UPDATE file SET path = ?, shown = ?, folder = ?, inode = ? WHERE id = ?",
-                       (entry.path, _shown(entry.path), _owner(entry.path, folders), entry.inode, row.id))
-
-    def _look_again(self) -> None:
-        while not self._stop.wait(LOOK_AGAIN_SECONDS):
-            away = [folder.id for folder in self._folders() if folder.state == "missing"]
-            if away:
-                self._compare(away, None)
+            db.execute(
+                "UPDATE file SET path = ?, shown = ?, folder = ?, inode = ? WHERE id = ?",
+                (entry.path, _shown(entry.path), _owner(entry.path, folders), entry.inode, row.id),
+            )
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def _watch(self, folder: Folder) -> None:
-        if self._watcher and not folder.paused:
-            self._watcher.add(folder.path)
+        if folder.paused:
+            return
+        reason = self._watcher.add(folder.path)
+        with self._vault.write() as db:
+            db.execute(
+                "UPDATE folder SET state = ?, reason = ? WHERE id = ? AND state != 'missing' AND (state, reason) != (?, ?)",
+                (*(seen := ("polled" if reason else "watched", reason)), folder.id, *seen),
+            )
 
     def _folders(self) -> list[Folder]:
         with self._vault.read() as db:
-            return [Folder(i, bytes(path), bool(paused), state, device, inode) for i, path, paused, state, device, inode in
-                    db.execute("SELECT id, path, paused, state, device, inode FROM folder ORDER BY id")]
+            return [
+                Folder(i, bytes(path), bool(paused), state, device, inode)
+                for i, path, paused, state, device, inode in db.execute(
+                    "SELECT id, path, paused, state, device, inode FROM folder ORDER BY id"
+                )
+            ]
 
     def _folder(self, number: int) -> Folder:
         return next(folder for folder in self._folders() if folder.id == number)
@@ -285,10 +311,13 @@ class Follower:
             else:
                 rows = []
                 for place in places:  # the file itself, and all below it: `0` is the byte after `/`
-                    rows += db.execute(f"{columns} WHERE path = ?1 OR (path >= ?2 AND path < ?3)",
-                                       (place, place + b"/", place + b"0")).fetchall()
-        return [Known(i, bytes(path), size, mtime, inode, bool(cloud), bool(again))
-                for i, path, size, mtime, inode, cloud, again in rows]
+                    rows += db.execute(
+                        f"{columns} WHERE path = ?1 OR (path >= ?2 AND path < ?3)", (place, place + b"/", place + b"0")
+                    ).fetchall()
+        return [
+            Known(i, bytes(path), size, mtime, inode, bool(cloud), bool(again))
+            for i, path, size, mtime, inode, cloud, again in rows
+        ]
 
 
 def _existing_folder(path: Path) -> bytes:

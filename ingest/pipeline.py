@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+from retrieval.index import Index
 
-from engine.zygote import WorkerDiedError, Zygote, ZygoteDiedError
+from engine.zygote import WorkerDiedError, Zygote
 from ingest import chunk as chunking
 from ingest.registry import UnreadableError, UnsupportedError
 from retrieval import keyword
 from retrieval.embed import Embedder
-from retrieval.index import Index
 from vault import documents, purge
 from vault.errors import StrongroomError
 from vault.records import Chunk, Document, Problem
@@ -48,7 +48,7 @@ class Read:
     chunks: tuple[Chunk, ...]
     keys: tuple[bytes, ...]
     words: tuple[str, ...]
-    """what each chunk is found by in the keyword index"""
+    """what each chunk is found by in the keyword index: the same that is embedded"""
     language: str
 
 
@@ -104,7 +104,10 @@ class Pipeline:
         self._cursor = 0
         self._asking = 0
         self._threads = [
-            *(threading.Thread(target=self._guarded, args=(self._read_files,), name=f"read-{n}") for n in range(READERS)),
+            *(
+                threading.Thread(target=self._guarded, args=(self._read_files,), name=f"read-{n}")
+                for n in range(READERS)
+            ),
             threading.Thread(target=self._guarded, args=(self._store_documents,), name="store"),
             threading.Thread(target=self._guarded, args=(self._embed_chunks,), name="embed"),
         ]
@@ -153,10 +156,12 @@ class Pipeline:
     def to_do(self) -> int:
         """Files that have not reached their final state."""
         with self.vault.read() as db:
-            return int(db.execute(
-                "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
-                " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
-            ).get)
+            return int(
+                db.execute(
+                    "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
+                    " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
+                ).get
+            )
 
     def forget(self, files: Sequence[int]) -> documents.Removed:
         """Take files out of the vault, and what lies nowhere else with them."""
@@ -234,7 +239,8 @@ class Pipeline:
                 return _ended(done, "purged", "")
             twin = db.execute(
                 "SELECT id, state, outcome, reason FROM file WHERE hash = ? AND id != ? AND state IN"
-                " ('done', 'partial', 'embedding', 'unsupported', 'failed')", (digest, file)
+                " ('done', 'partial', 'embedding', 'unsupported', 'failed')",
+                (digest, file),
             ).fetchone()
         if twin is not None and _same_format(self.vault, twin[0], path):
             state = twin[2] if twin[1] == "embedding" else twin[1]
@@ -281,12 +287,13 @@ class Pipeline:
         if known is not None:  # only its place is new
             return Read(file, document, "", (), (), (), "")
         prefix = frozen or chunking.prefix(document, name)
-        chunks = tuple(chunking.chunk(document, self.embedder.count_tokens))
-        inputs = [chunking.embedding_input(document, prefix, piece) for piece in chunks]
-        words = tuple(chunking.keyword_input(document, prefix, piece) for piece in chunks)
+        chunks = tuple(chunking.chunk(document, self.embedder.count_tokens, prefix))
+        inputs = tuple(
+            chunking.embedded(prefix, piece.heading, document.text[piece.start : piece.end]) for piece in chunks
+        )
         keys = tuple(hashlib.blake2b(each.encode(), digest_size=16).digest() for each in inputs)
         language = "" if self.embedder.knows_language(document.text) else "unknown"
-        return Read(file, document, prefix, chunks, keys, words, language)
+        return Read(file, document, prefix, chunks, keys, inputs, language)
 
     def _put(self, each: Read | Finished) -> None:
         while not self._stop.is_set():
@@ -387,12 +394,22 @@ class Pipeline:
             self._embedding[done.file] = last
         db.execute(
             "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ? WHERE id = ?",
-            (done.size, done.mtime_ns, done.hash, "embedding" if last is not None else done.state, done.state, done.reason,
-             time.time(), done.file),
+            (
+                done.size,
+                done.mtime_ns,
+                done.hash,
+                "embedding" if last is not None else done.state,
+                done.state,
+                done.reason,
+                time.time(),
+                done.file,
+            ),
         )
         return removed
 
-    def _remove_documents(self, db: apsw.Connection, numbers: Iterable[int], *, index: bool = True) -> documents.Removed:
+    def _remove_documents(
+        self, db: apsw.Connection, numbers: Iterable[int], *, index: bool = True
+    ) -> documents.Removed:
         removed = documents.remove(db, numbers)
         if index and removed.chunks:
             keyword.remove(db, removed.chunks)
@@ -445,21 +462,21 @@ class Pipeline:
 
     def _inputs(self, db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[bytes, str]:
         inputs: dict[bytes, str] = {}
-        document: Document | None = None
+        texts: dict[str, str] = {}
         for _, key, document_id, prefix, start, end, heading in rows:
             if key in inputs:
                 continue
-            if document is None or document.id != document_id:
-                text = documents.text_of(db, document_id) or ""
-                document = Document(document_id, "", "", text, documents.blocks_of(db, document_id))
-            inputs[key] = chunking.embedding_input(document, prefix, Chunk(start, end, heading))
+            if document_id not in texts:
+                texts[document_id] = documents.text_of(db, document_id) or ""
+            inputs[key] = chunking.embedded(prefix, heading, texts[document_id][start:end])
         return inputs
 
     def _finish_embedded(self, db: apsw.Connection, cursor: int) -> None:
         ready = [file for file, last in list(self._embedding.items()) if last <= cursor]
         for file in ready:
-            db.execute("UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'",
-                       (time.time(), file))
+            db.execute(
+                "UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'", (time.time(), file)
+            )
             self._embedding.pop(file, None)
             self.progress.finished += 1
 
@@ -498,6 +515,8 @@ def _same_format(vault: Vault, twin: int, path: bytes) -> bool:
 
 
 def _summary(problems: Sequence[Problem], notes: Sequence[str]) -> str:
-    said = notes[:_SHOWN_PROBLEMS] + [f"{p.part}: {p.reason}" if p.part else p.reason for p in problems[:_SHOWN_PROBLEMS]]
+    said = notes[:_SHOWN_PROBLEMS] + [
+        f"{p.part}: {p.reason}" if p.part else p.reason for p in problems[:_SHOWN_PROBLEMS]
+    ]
     hidden = len(problems) + len(notes) - len(said)
     return "; ".join(said) + (f"; and {hidden} more" if hidden > 0 else "")

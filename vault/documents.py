@@ -42,10 +42,24 @@ def add(
         " media_type, pages, picture_pages, note, metadata, characters, added)"
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
-            document.id, document.kind, document.title, prefix, meta.get("message_id") or None,
-            meta.get("thread") or None, meta.get("sender") or None, meta.get("recipients") or None, date,
-            timestamp(date), language, document.media_type, document.pages, document.picture_pages, document.note,
-            json.dumps(dict(meta), ensure_ascii=False), len(document.text), time.time(),
+            document.id,
+            document.kind,
+            document.title,
+            prefix,
+            meta.get("message_id") or None,
+            meta.get("thread") or None,
+            meta.get("sender") or None,
+            meta.get("recipients") or None,
+            date,
+            timestamp(date),
+            language,
+            document.media_type,
+            document.pages,
+            document.picture_pages,
+            document.note,
+            json.dumps(dict(meta), ensure_ascii=False),
+            len(document.text),
+            time.time(),
         ),
     )
     number = db.last_insert_rowid()
@@ -97,8 +111,11 @@ def copy_locations(db: apsw.Connection, source: int, target: int) -> int:
 
 def remove_locations(db: apsw.Connection, file: int, *, keep: Collection[str] = ()) -> set[int]:
     """Forget that documents lie in this file, but for the parts to keep; returns the numbers that lost a place."""
-    gone = [(part, number) for part, number in db.execute("SELECT part, document FROM location WHERE file = ?", (file,))
-            if part not in keep]
+    gone = [
+        (part, number)
+        for part, number in db.execute("SELECT part, document FROM location WHERE file = ?", (file,))
+        if part not in keep
+    ]
     db.executemany("DELETE FROM location WHERE file = ? AND part = ?", [(file, part) for part, _ in gone])
     return {number for _, number in gone}
 
@@ -109,7 +126,8 @@ def unplaced(db: apsw.Connection, among: Iterable[int] | None = None) -> list[in
     if among is None:
         return [number for (number,) in db.execute(f"SELECT number FROM document WHERE {absent}")]
     return [
-        number for part in _parts(sorted(among))
+        number
+        for part in _parts(sorted(among))
         for (number,) in db.execute(f"SELECT number FROM document WHERE number IN ({_marks(part)}) AND {absent}", part)
     ]
 
@@ -148,8 +166,10 @@ def blocks_of(db: apsw.Connection, document_id: str) -> tuple[Block, ...]:
 def encode_blocks(blocks: Sequence[Block]) -> bytes:
     """JSON, `[start, end, kind, level, page, [[start, end, x0, y0, x1, y1], …]]` a block."""
     return json.dumps(
-        [[b.start, b.end, b.kind, b.level, b.page, [[x.start, x.end, x.x0, x.y0, x.x1, x.y1] for x in b.lines]]
-         for b in blocks],
+        [
+            [b.start, b.end, b.kind, b.level, b.page, [[x.start, x.end, x.x0, x.y0, x.x1, x.y1] for x in b.lines]]
+            for b in blocks
+        ],
         separators=(",", ":"),
     ).encode()
 

@@ -12,28 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ingest import filesystem
+from ingest import filesystem, names
 
-# What programs leave beside documents while they write or fetch them, or keep of earlier versions; in lower case.
-_TEMPORARY_ENDINGS = (
-    b".part", b".partial", b".crdownload", b".download", b".opdownload", b".filepart", b".aria2", b".!ut", b".!qb",
-    b".tmp", b".temp", b".swp", b".swo", b".swx", b".lck", b".lock", b"~", b".kate-swp",
-)  # fmt: skip
-_TEMPORARY_BEGINNINGS = (b"~$", b"~wrl", b"~wrd", b"~wra", b"#recycle", b"@eadir")
-# What systems keep in every folder or at the root of every drive.
-_SYSTEM_NAMES = frozenset(
-    {
-        b"thumbs.db",
-        b"desktop.ini",
-        b"icon\r",
-        b"lost+found",
-        b"$recycle.bin",
-        b"system volume information",
-        b"__macosx",
-    }
-)
-# Stand-ins that cloud clients put where a file is only in the cloud (Nextcloud and ownCloud on Linux; see `_stub`).
-_STUB_ENDINGS = (b".nextcloud", b".owncloud")
 _DATALESS = 0x40000000  # SF_DATALESS of macOS (sys/stat.h): the content is fetched when the file is opened
 
 ONLY_IN_CLOUD = "only in the cloud, and not fetched"
@@ -108,7 +88,7 @@ def scan(
     while stack:
         at = stack.pop()
         try:
-            names, device = _listing(at)
+            listed, device = _listing(at)
         except (FileNotFoundError, NotADirectoryError):
             if at == folder:
                 yield Unread(at, "it is not there")
@@ -116,12 +96,12 @@ def scan(
         except OSError as error:
             yield Unread(at, _why(error))
             continue
-        maildir = _is_maildir(at, [name for name, status in names if stat.S_ISDIR(status.st_mode)])
+        maildir = names.is_maildir(at, [name for name, status in listed if stat.S_ISDIR(status.st_mode)])
         below: list[bytes] = []
-        for name, status in names:
+        for name, status in listed:
             path = os.path.join(at, name)
             if stat.S_ISDIR(status.st_mode):
-                if path in leave_out or _folder_left_out(at, name, in_maildir=maildir):
+                if path in leave_out or names.is_folder_left_out(at, name, in_maildir=maildir):
                     continue
                 if status.st_dev != device and (not table or path in table):
                     yield Unread(path, "another drive or file system: add it as a folder of its own")
@@ -145,6 +125,7 @@ def look(folder: bytes, paths: Iterable[bytes], *, leave_out: Collection[bytes] 
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
+            yield from _stand_in(path)
             continue
         except OSError as error:
             yield Unread(path, _why(error))
@@ -153,6 +134,55 @@ def look(folder: bytes, paths: Iterable[bytes], *, leave_out: Collection[bytes] 
             yield from scan(path, leave_out=leave_out, mounts=table)
         elif (entry := _entry(os.path.dirname(path), os.path.basename(path), status, cloud=cloud)) is not None:
             yield entry
+
+
+def places(paths: Iterable[bytes]) -> set[bytes]:
+    """The paths, and with each stand-in for a file in the cloud the file's own."""
+    found = set(paths)
+    for path in list(found):
+        if name := names.stands_for(os.path.basename(path)):
+            found.add(os.path.join(os.path.dirname(path), name))
+    return found
+
+
+def _stand_in(path: bytes) -> Iterator[Entry]:
+    folder, name = os.path.split(path)
+    for each in names.stand_ins(name):
+        try:
+            status = os.lstat(os.path.join(folder, each))
+        except OSError:
+            continue
+        if (entry := _entry(folder, each, status, cloud=True)) is not None:
+            yield entry
+            return
+
+
+def folders(
+    folder: bytes, *, leave_out: Collection[bytes] = (), mounts: Mapping[bytes, str] | None = None
+) -> Iterator[bytes]:
+    """The folders that `scan` would list, each before it is listed: a watch set on it then misses nothing."""
+    table = filesystem.mounts() if mounts is None else mounts
+    stack = [folder]
+    while stack:
+        at = stack.pop()
+        yield at
+        try:
+            with os.scandir(at) as entries:
+                below = [each.name for each in entries if each.is_dir(follow_symlinks=False)]
+            device = os.lstat(at).st_dev
+        except OSError:
+            continue
+        maildir = names.is_maildir(at, below)
+        for name in below:
+            path = os.path.join(at, name)
+            if path in leave_out or names.is_folder_left_out(at, name, in_maildir=maildir):
+                continue
+            try:
+                elsewhere = os.lstat(path).st_dev != device
+            except OSError:
+                continue
+            if not (elsewhere and (not table or path in table)):
+                stack.append(path)
 
 
 def is_below(path: bytes, folder: bytes) -> bool:
@@ -168,11 +198,6 @@ def outermost(paths: Iterable[bytes]) -> list[bytes]:
         if not kept or not is_below(path, kept[-1]):
             kept.append(path)
     return kept
-
-
-def left_out(folder: bytes, path: bytes, leave_out: Collection[bytes] = ()) -> bool:
-    """Whether a file or folder below `folder` is none of the documents: hidden, temporary, partial, or inside such."""
-    return not _reachable(folder, path, leave_out, filesystem.mounts())
 
 
 def _listing(folder: bytes) -> tuple[list[tuple[bytes, os.stat_result]], int]:
@@ -195,52 +220,15 @@ def _listing(folder: bytes) -> tuple[list[tuple[bytes, os.stat_result]], int]:
 def _entry(folder: bytes, name: bytes, status: os.stat_result, *, cloud: bool) -> Entry | None:
     if not stat.S_ISREG(status.st_mode):
         return None  # links, sockets, pipes, devices
-    stands_for = _stub(name)
-    if stands_for is None and (name.startswith(b".") or _is_temporary(name)):
+    if not names.is_document_name(name):
         return None
+    stands_for = names.stands_for(name)
     # Blocks are no sign: a file of no blocks may be inline in its inode, not yet written back, or one hole; and some
     # drivers report none for any file. What marks a file as only in the cloud is named by the systems that do it.
     dataless = sys.platform == "darwin" and bool(getattr(status, "st_flags", 0) & _DATALESS)
     reason = ONLY_IN_CLOUD if stands_for is not None or cloud or dataless else ""
     path = os.path.join(folder, name if stands_for is None else stands_for)
     return Entry(path, status.st_size, status.st_mtime_ns, status.st_ino, reason)
-
-
-def _stub(name: bytes) -> bytes | None:
-    """The name of the file that `.Letter.pdf.icloud` or `Letter.pdf.nextcloud` stands for; None for any other file."""
-    lower = name.lower()
-    if lower.startswith(b".") and lower.endswith(b".icloud") and len(name) > len(b"..icloud"):
-        return name[1 : -len(b".icloud")]
-    for ending in _STUB_ENDINGS:
-        if lower.endswith(ending) and not lower.startswith(b"."):
-            return name[: -len(ending)]
-    return None
-
-
-def _is_temporary(name: bytes) -> bool:
-    lower = name.lower()
-    return (
-        lower.endswith(_TEMPORARY_ENDINGS)
-        or lower.startswith(_TEMPORARY_BEGINNINGS)
-        or lower in _SYSTEM_NAMES
-        or (lower.startswith(b"#") and lower.endswith(b"#"))  # Emacs while a file is edited
-    )
-
-
-def _folder_left_out(parent: bytes, name: bytes, *, in_maildir: bool) -> bool:
-    if in_maildir and name == b"tmp":
-        return True  # messages still being delivered
-    if name.startswith(b"."):
-        # Maildir++ keeps its subfolders as `.Sent` inside the mailbox
-        return not (in_maildir and os.path.isdir(os.path.join(parent, name, b"cur")))
-    return _is_temporary(name)
-
-
-def _is_maildir(folder: bytes, folders_in_it: Collection[bytes] | None = None) -> bool:
-    wanted = (b"cur", b"new", b"tmp")
-    if folders_in_it is not None:
-        return all(name in folders_in_it for name in wanted)
-    return all(os.path.isdir(os.path.join(folder, name)) for name in wanted)
 
 
 def _reachable(folder: bytes, path: bytes, leave_out: Collection[bytes], mounts: Mapping[bytes, str]) -> bool:
@@ -254,7 +242,7 @@ def _reachable(folder: bytes, path: bytes, leave_out: Collection[bytes], mounts:
         except OSError:
             return True  # nothing (any more) that could be left out; whoever opens it says why
         if is_folder:
-            if at in leave_out or _folder_left_out(parent, name, in_maildir=_is_maildir(parent)):
+            if at in leave_out or names.is_folder_left_out(parent, name, in_maildir=names.is_maildir(parent)):
                 return False
             if at in mounts and os.lstat(at).st_dev != os.lstat(parent).st_dev:
                 return False

@@ -22,7 +22,7 @@ _CELL = 300  # characters: a table with longer cells is laid-out text, not data
 # Content that stands in for itself: gone through as if it were not there.
 _THROUGH = frozenset(
     ("ins", "moveTo", "sdt", "sdtContent", "hyperlink", "smartTag", "fldSimple", "customXml", "AlternateContent",
-     "Choice", "dir", "bdo", "oMath", "oMathPara")
+     "Choice", "dir", "bdo", "oMath", "oMathPara", "ruby", "rubyBase")
 )  # fmt: skip
 _MARKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": "\xad"}
 
@@ -130,6 +130,7 @@ class _Reader:
         self.pages = self._trusted_pages()
         self.page = 1
         self.boxes: list[Element] = []
+        self.asides: set[str] = set()
 
     def read(self) -> None:
         for part in self.related.get("header", ()):
@@ -158,8 +159,8 @@ class _Reader:
         root = self._part(part)
         lines = [self._plain(each).strip() for each in below(root, "p")] if root is not None else []
         text = "\n".join(each for each in lines if each)
-        held = {self.out.text()[each.start : each.end] for each in self.out.blocks} if text else set()
-        if sum(each.isalpha() for each in text) > 3 and text not in held:
+        if sum(each.isalpha() for each in text) > 3 and text not in self.asides:
+            self.asides.add(text)
             self.out.add(text)
 
     def _trusted_pages(self) -> int | None:

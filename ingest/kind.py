@@ -38,24 +38,32 @@ _NAMED = (
 _OPENED = (
     (
         "invoice",
-        r"\b(invoice (no|number|date|#)|tax invoice|amount due|rechnungs(nummer|datum|nr)"
-        r"|numéro de facture|factuurnummer)",
+        (
+            r"\b(invoice (no|number|date|#)|tax invoice|amount due|rechnungs(nummer|datum|nr)"
+            r"|numéro de facture|factuurnummer)"
+        ),
     ),
     (
         "statement",
-        r"\b((account|bank) statement|statement (period|date|of account)|(opening|closing) balance"
-        r"|kontoauszug|(alter|neuer) kontostand)",
+        (
+            r"\b((account|bank) statement|statement (period|date|of account)|(opening|closing) balance"
+            r"|kontoauszug|(alter|neuer) kontostand)"
+        ),
     ),
     (
         "contract",
-        r"\b(this (\w+ ){0,4}(agreement|contract|lease|amendment)\b.{0,200}\b(made|entered|dated|effective)"
-        r"|by and (between|among)|hereinafter|whereas\b|the parties (hereby )?agree|non-disclosure agreement"
-        r"|vertrag zwischen|wird folgender vertrag|master services agreement)",
+        (
+            r"\b(this (\w+ ){0,4}(agreement|contract|lease|amendment)\b.{0,200}\b(made|entered|dated|effective)"
+            r"|by and (between|among)|hereinafter|whereas\b|the parties (hereby )?agree|non-disclosure agreement"
+            r"|vertrag zwischen|wird folgender vertrag|master services agreement)"
+        ),
     ),
     (
         "letter",
-        r"(^|\n)\s*(dear (sir|madam|mr|ms|mrs|dr|customer|\w+)\b|to whom it may concern|sehr geehrte"
-        r"|lieber? \w+,|madame, monsieur|yours sincerely|kind regards)",
+        (
+            r"(^|\n)\s*(dear (sir|madam|mr|ms|mrs|dr|customer|\w+)\b|to whom it may concern|sehr geehrte"
+            r"|lieber? \w+,|madame, monsieur|yours sincerely|kind regards)"
+        ),
     ),
 )
 
@@ -63,7 +71,7 @@ _OPENED = (
 # Titles that programs make up. A file's name says as much, and the reader's own words are in it.
 _MADE_UP = re.compile(
     r"untitled.*|title|document ?\d*|slide \d+|(microsoft )?word.*|powerpoint.*|presentation ?\d*|[\W\d_]*"
-    r"|.*\.(docx?|pdf|rtf|odt|qxd|indd|xlsx?|pptx?|txt|html?|tex|dvi|ps)",
+    r"|.*\.(docx?|pdf|rtf|odt|qxd|indd|xlsx?|pptx?|txt|html?|tex|dvi|ps|png|jpe?g|tiff?)|about:.*",
     re.IGNORECASE,
 )
 

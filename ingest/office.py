@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from ingest import kind
 from ingest.ooxml import Writer
-from ingest.registry import Context, UnreadableError, digest, recognise
+from ingest.registry import Context, UnreadableError, UnsupportedError, digest, recognise
 from ingest.tables import header_row
 from vault.records import Document, Problem
 
@@ -78,7 +78,9 @@ def _extract(data: bytes, format_name: str, media_type: str) -> Any:
     try:
         return kreuzberg.extract_bytes_sync(data, media_type, config)
     except (kreuzberg.KreuzbergError, ValueError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = re.sub(r"^\w+Error: ", "", " ".join(str(error).split()))[:200]
+        if "0xA5DC" in reason:
+            raise UnsupportedError("written by Word 95 or older", "save it as .docx or PDF") from error
         if re.search(r"encrypt|password", reason, re.IGNORECASE) or _encrypted(data, format_name):
             raise UnreadableError("needs a password", "save a copy without one into a watched folder") from error
         raise UnreadableError(f"damaged: {reason}") from error

@@ -54,10 +54,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     charset = declared[1].decode() if declared else ""
     text, _ = decode(data, f"cp{charset}" if charset.isdecimal() else charset)
     made = _Text()
-    if found.name == "qif":
-        metadata = _qif(text, made)
-    else:
-        metadata = _ofx(text, made)
+    metadata = _qif(text, made) if found.name == "qif" else _ofx(text, made)
     if not made.blocks:
         raise UnreadableError(f"damaged: no account and no transaction in this {found.name.upper()} file")
     joined = "\n".join(made.lines)

@@ -27,6 +27,7 @@ _ERRORS = {  # FPDF_GetLastError
 _TEXT_OBJECT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5  # FPDF_PAGEOBJ_*
 _OBJECTS_LOOKED_AT = 200  # of a page without text, to tell a picture from a blank page
 _OUTLINE_ENTRIES = 5000
+_ANNOTATIONS = 5000  # of a page; the longest tax forms have some hundreds
 
 
 def preload() -> None:
@@ -125,7 +126,7 @@ def _read_page(pdfium: Any, opened: Any, number: int) -> Page | None:
         if not layer:
             return Page(number, place.width, place.height, (), picture=False)
         try:
-            lines = tuple(_lines(pdfium, layer, place))
+            lines = (*_lines(pdfium, layer, place), *_written_in(pdfium, handle, place))
         finally:
             pdfium.FPDFText_ClosePage(layer)
         picture = not lines and _has_picture(pdfium, handle)
@@ -168,9 +169,10 @@ def _lines(pdfium: Any, layer: Any, place: _Place) -> Iterator[PageLine]:
     font = ctypes.create_string_buffer(64)
     position = 0
     for line in text.split("\r\n"):
-        shown = line.strip()
+        plain = _plain(line)
+        shown = plain.strip()
         if shown:
-            start = position + len(line) - len(line.lstrip())
+            start = position + len(plain) - len(plain.lstrip())
             pdfium.FPDFText_GetLooseCharBox(layer, start, first)
             pdfium.FPDFText_GetLooseCharBox(layer, start + len(shown) - 1, last)
             box = place(
@@ -183,8 +185,35 @@ def _lines(pdfium: Any, layer: Any, place: _Place) -> Iterator[PageLine]:
             if not bold:  # many files state the weight in the font's name alone
                 pdfium.FPDFText_GetFontInfo(layer, start, font, len(font), None)
                 bold = b"bold" in font.value.lower()
-            yield PageLine(_plain(shown), *box, size=abs(first.top - first.bottom), bold=bold)
+            yield PageLine(shown, *box, size=abs(first.top - first.bottom), bold=bold)
         position += len(line) + 2
+
+
+def _written_in(pdfium: Any, handle: Any, place: _Place) -> Iterator[PageLine]:
+    """Yield what was typed into a page: values of form fields (`name: value`) and notes. The text layer lacks them."""
+    box = pdfium.FS_RECTF()
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(handle), _ANNOTATIONS)):
+        note = pdfium.FPDFPage_GetAnnot(handle, index)
+        if not note:
+            continue
+        try:
+            found = pdfium.FPDFAnnot_GetSubtype(note)
+            if found == pdfium.FPDF_ANNOT_WIDGET:
+                value = _string(pdfium.FPDFAnnot_GetStringValue, note, b"V")
+                name = _string(pdfium.FPDFAnnot_GetStringValue, note, b"TU")
+                name = name or _string(pdfium.FPDFAnnot_GetStringValue, note, b"T")
+                text = f"{name}: {value}" if name and value else value
+            elif found in (pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_TEXT):
+                text = _string(pdfium.FPDFAnnot_GetStringValue, note, b"Contents")
+            else:
+                continue
+            text = " ".join(_plain(text).split())
+            if text and pdfium.FPDFAnnot_GetRect(note, box):
+                left, right = sorted((box.left, box.right))
+                bottom, top = sorted((box.bottom, box.top))
+                yield PageLine(text, *place(left, bottom, right, top), size=0.0, bold=False)
+        finally:
+            pdfium.FPDFPage_CloseAnnot(note)
 
 
 def _text(pdfium: Any, layer: Any) -> str:
@@ -258,6 +287,6 @@ def _string(function: Any, *arguments: Any) -> str:
     length = function(*arguments, None, 0)
     if length < 4 or length > 1 << 20:
         return ""
-    buffer = ctypes.create_string_buffer(length)
+    buffer = (ctypes.c_ushort * (length // 2))()  # some ask for bytes, some for UTF-16 units: this converts to either
     function(*arguments, buffer, length)
-    return buffer.raw.decode("utf-16-le", "replace").rstrip("\0").strip()
+    return bytes(buffer).decode("utf-16-le", "replace").rstrip("\0").strip()

@@ -32,7 +32,7 @@ class PageLine:
     x1: float
     y1: float
     size: float
-    """height of the first character's box"""
+    """height of the first character's box; 0 for what was typed into the page"""
     bold: bool
 
 
@@ -96,7 +96,7 @@ def _ordered(lines: Sequence[PageLine], width: float) -> list[PageLine]:
 
     Some programs write all numbers of a page first and the clauses after.
     """
-    labels = [line for line in lines if len(line.text) <= 12 and _LABEL.fullmatch(line.text)]
+    labels = [line for line in lines if line.size and len(line.text) <= 12 and _LABEL.fullmatch(line.text)]
     if not labels or len(labels) == len(lines):
         return list(lines)
     taken = set(map(id, labels))
@@ -146,6 +146,8 @@ def _paragraphs(lines: Sequence[PageLine], furniture: frozenset[int]) -> list[li
 def _parts(above: PageLine, line: PageLine, step: float, right: float, left: float) -> bool:
     """Tell whether a paragraph ends between two lines that follow each other."""
     down = line.y1 - above.y1
+    if not line.size or not above.size:
+        return True  # typed into the page
     if _beside(above, line):
         return False
     if down < 0 or down > 1.35 * step + 1:
@@ -183,6 +185,8 @@ def _kind(
             if title and (squeezed == title or numbered):
                 del marks[index]
                 return "heading", depth
+    if not lines[0].size:
+        return "paragraph", 0
     if _BULLET.match(words):
         return "item", 0
     letters = sum(each.isalpha() for each in words)
@@ -211,7 +215,7 @@ def _body_size(pages: Sequence[Page]) -> float:
     sizes: Counter[int] = Counter()
     for page in pages:
         for line in page.lines:
-            sizes[round(line.size)] += len(line.text)
+            sizes[round(line.size)] += len(line.text) if line.size else 0
     return float(sizes.most_common(1)[0][0]) if sizes else 0.0
 
 

@@ -42,8 +42,15 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
             _slide(slide, number, out)
             pictures += len(out.blocks) == before and any(True for _ in below(slide, "pic"))
             for _, kind_of, target in package.related(part):
-                if kind_of == "notesSlide" and (notes := package.xml(target)) is not None:
-                    _notes(notes, number, out)
+                if kind_of not in ("notesSlide", "diagramData", "chart") or (other := package.xml(target)) is None:
+                    continue
+                if kind_of == "notesSlide":
+                    _notes(other, number, out)
+                elif kind_of == "chart":
+                    _chart(other, number, out)
+                else:
+                    for line in _paragraphs(other):
+                        out.add(line, "item", 0, number)
         except BROKEN:
             failed.append(number)
     if failed and not out.blocks:
@@ -100,6 +107,14 @@ def _notes(notes: "Element", number: int, out: Writer) -> None:
     for shape in _shapes(child(notes, "cSld", "spTree")):
         if _placeholder(shape) == "body":
             out.add("\n".join(line.strip() for line in _paragraphs(shape) if line.strip()), page=number)
+
+
+def _chart(chart: "Element", number: int, out: Writer) -> None:
+    """Add a chart's words, and each series as a row: its name, then its values."""
+    for line in _paragraphs(chart):
+        out.add(line, "paragraph", 0, number)
+    for series in below(chart, "ser"):
+        out.add("\t".join((each.text or "").strip() for each in below(series, "v")), "row", 0, number)
 
 
 def _shapes(tree: "Element | None") -> Iterator["Element"]:

@@ -201,6 +201,7 @@ def digest(file: BinaryIO) -> str:
 
 def preload() -> None:
     """Import every parser and the libraries under it: a locked worker can open no file to import from."""
+    importlib.import_module("ingest.sniff")
     for module in sorted({each.module for each in FORMATS if each.module}):
         loaded = importlib.import_module(module)
         warm = getattr(loaded, "preload", None)  # what a module imports inside its functions

@@ -36,7 +36,7 @@ _USUAL = frozenset((b"from", b"to", b"cc", b"subject", b"date", b"sender", b"rep
 
 
 def container(file: BinaryIO, head: bytes) -> str:
-    """Return the format's name of a zip or OLE 2 container or a PDF, `encrypted`, or empty when it is none known."""
+    """Return the format of a zip or OLE 2 container or a PDF, `encrypted`, or empty when it is none known."""
     if head.startswith(b"PK"):
         return _zip(file)
     if head.startswith(_OLE_MAGIC):

@@ -1,7 +1,7 @@
 """Tables: delimited text and spreadsheets, with their header told from their rows.
 
-Of delimited text, `text` is exactly the decoded file, and a row's block is its place there. Spreadsheets have no text of
-their own: each sheet becomes a heading and rows whose cells are parted by tabs, dates as ISO 8601, numbers with the
+Of delimited text, `text` is exactly the decoded file, and a row's block is its place there. Spreadsheets have no text
+of their own: each sheet becomes a heading and rows whose cells are parted by tabs, dates as ISO 8601, numbers with the
 fifteen digits that spreadsheets keep.
 
 Spreadsheets are read with python-calamine. kreuzberg, which uses the same Rust library underneath, takes the first row
@@ -9,7 +9,7 @@ of every sheet for its header, loses which values are dates, and gives cells as 
 """
 
 import csv
-import datetime
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -213,9 +213,9 @@ def _shown(value: Any) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
         return format(value, ".15g")
-    if isinstance(value, datetime.datetime):
-        midnight = value.time() == datetime.time()
+    if isinstance(value, dt.datetime):
+        midnight = value.time() == dt.time()
         return value.date().isoformat() if midnight else value.isoformat(" ", "seconds")
-    if isinstance(value, datetime.time):
+    if isinstance(value, dt.time):
         return value.isoformat("seconds")
     return "" if value is None else str(value)

@@ -113,9 +113,7 @@ class Anchor:
         if len(place) != _PLACE_BYTES or place[:size] != self._prefix or any(place[end:]):
             return None
         try:
-            return State.from_bytes(
-                self._aead.decrypt(place[size : size + 12], place[size + 12 : end], self._prefix)
-            )
+            return State.from_bytes(self._aead.decrypt(place[size : size + 12], place[size + 12 : end], self._prefix))
         except InvalidTag:
             return None
 

@@ -15,9 +15,7 @@ class NoVaultError(StrongroomError):
     """There is nothing at the path, or a folder without any of a vault's files."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"no vault at {folder}", "`strongroom init` makes one; `--vault DIR` names another folder"
-        )
+        super().__init__(f"no vault at {folder}", "`strongroom init` makes one; `--vault DIR` names another folder")
 
 
 class VaultExistsError(StrongroomError):
@@ -42,18 +40,14 @@ class OpenElsewhereError(StrongroomError):
 
     def __init__(self, folder: Path, pid: int | None) -> None:
         holder = f"process {pid}" if pid else "another process"
-        super().__init__(
-            f"the vault at {folder} is open in {holder}", "`strongroom lock` ends the one that holds it"
-        )
+        super().__init__(f"the vault at {folder} is open in {holder}", "`strongroom lock` ends the one that holds it")
 
 
 class WrongPassphraseError(StrongroomError):
     """No slot opens with what was given. A forged slot looks the same, because both fail the same check."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "the passphrase is wrong", "try again, or give the recovery code instead of the passphrase"
-        )
+        super().__init__("the passphrase is wrong", "try again, or give the recovery code instead of the passphrase")
 
 
 class WrongRecoveryCodeError(StrongroomError):
@@ -137,18 +131,14 @@ class VaultFullError(StrongroomError):
     """No space left. What was acknowledged is kept, the rest was rolled back."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"the disk of {folder} is full: the last change was not kept", "free some space and go on"
-        )
+        super().__init__(f"the disk of {folder} is full: the last change was not kept", "free some space and go on")
 
 
 class VaultPermissionError(StrongroomError):
     """The system refuses access to the vault's files."""
 
     def __init__(self, path: Path, what: str) -> None:
-        super().__init__(
-            f"no permission to {what} {path}", "the vault has to belong to you (chown, chmod 700)"
-        )
+        super().__init__(f"no permission to {what} {path}", "the vault has to belong to you (chown, chmod 700)")
 
 
 class VaultUnusableError(LockedError):
@@ -189,10 +179,14 @@ def explained(folder: Path) -> Iterator[None]:
         raise VaultPermissionError(folder, "write to") from error
 
 
+_WRITING = (apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE)
+
+
 def _from_io_error(folder: Path, error: apsw.IOError) -> StrongroomError:
-    # A page that fails its authentication is reported as an I/O error or as corruption, depending on where it was read.
-    if error.extendedresult in (apsw.SQLITE_IOERR_WRITE, apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_TRUNCATE):
-        return VaultFullError(folder)
-    return DamagedVaultError(
-        f"the vault at {folder} cannot be read: {error}", "check the disk, then restore a backup"
-    )
+    # A page that fails its authentication is reported as an I/O error or as corruption, depending on who reads it.
+    if getattr(error, "extendedresult", 0) in _WRITING:
+        return StrongroomError(
+            f"writing to the vault at {folder} failed, and the last change was not kept: {error}",
+            "look whether the disk is full or failing",
+        )
+    return DamagedVaultError(f"the vault at {folder} cannot be read: {error}", "check the disk, then restore a backup")

@@ -27,9 +27,7 @@ MINIMUM_PASSPHRASE = 8  # characters; short of it, Argon2id at one second a gues
 
 _ARGON2ID, _HKDF = 1, 2
 _PREFIX = struct.Struct(">8sHHI16sQ")  # magic, version, slots, epoch, vault id, revision
-_SLOT = struct.Struct(
-    ">BBBxII32s12s48s"
-)  # kind, derivation, lanes, 0, memory, passes, salt, nonce, sealed root key
+_SLOT = struct.Struct(">BBBxII32s12s48s")  # kind, derivation, lanes, 0, memory, passes, salt, nonce, sealed root key
 _SLOT_PUBLIC = 56  # bytes of a slot before its ciphertext
 _KEYS = struct.Struct(">12s80s")  # nonce, sealed database key and lasting key
 _SEAL = 32
@@ -48,9 +46,7 @@ class KdfCost(NamedTuple):
 
 FLOOR = KdfCost(64 * 1024, 3)  # RFC 9106's second recommendation; a header that asks for less was weakened
 CEILING = KdfCost(4 * 1024 * 1024, 256, 16)
-CEILING_KIB_PASSES = (
-    64 * 1024 * 1024
-)  # memory × passes: about a minute and a half on 2 cores; more is an attack
+CEILING_KIB_PASSES = 64 * 1024 * 1024  # memory × passes: about a minute and a half on 2 cores; more is an attack
 DEFAULT_MEMORY_KIB = 256 * 1024
 
 
@@ -176,8 +172,7 @@ class Header:
         if version != VERSION or not 1 <= count <= MAXIMUM_SLOTS or len(data) != size:
             raise _damaged("its length or version is wrong")
         slots = tuple(
-            Slot.from_bytes(data[start : start + _SLOT.size])
-            for start in range(_PREFIX.size, keys_at, _SLOT.size)
+            Slot.from_bytes(data[start : start + _SLOT.size]) for start in range(_PREFIX.size, keys_at, _SLOT.size)
         )
         nonce, sealed = _KEYS.unpack_from(data, keys_at)
         return cls(vault_id, epoch, revision, slots, nonce, sealed, data[-_SEAL - _CHECKSUM : -_CHECKSUM])
@@ -262,9 +257,7 @@ def check_passphrase(passphrase: str) -> None:
     if not passphrase:
         raise WeakPassphraseError("is empty")
     if len(passphrase) < MINIMUM_PASSPHRASE:
-        raise WeakPassphraseError(
-            f"has {len(passphrase)} characters, at least {MINIMUM_PASSPHRASE} are needed"
-        )
+        raise WeakPassphraseError(f"has {len(passphrase)} characters, at least {MINIMUM_PASSPHRASE} are needed")
     if len(set(passphrase)) < 3:
         raise WeakPassphraseError("repeats one or two characters")
     if recovery_code.looks_like_code(passphrase):

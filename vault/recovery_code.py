@@ -28,7 +28,9 @@ GROUP_LENGTH = 5
 
 _VALUES: dict[str, int] = {
     **{character: value for value, character in enumerate(ALPHABET)},
-    "O": 0, "I": 1, "L": 1,
+    "O": 0,
+    "I": 1,
+    "L": 1,
 }
 _SECRET_BYTES = 18  # 140 bits, right-aligned
 
@@ -71,8 +73,8 @@ def decode(code: str) -> bytes:
     if wrong:
         raise RecoveryCodeTypingError(f"look at group{'s' * (len(wrong) > 1)} {_listed(wrong)}")
     number = 0
-    for group in values:
-        for value in group[:4]:
+    for quintets in values:
+        for value in quintets[:4]:
             number = number << 5 | value
     secret = (number >> 20).to_bytes(_SECRET_BYTES, "big")
     if _checksum(secret) != number & 0xFFFFF:

@@ -57,9 +57,7 @@ def open_existing(path: Path, key: bytes) -> apsw.Connection:
     if len(start) < len(_PLAIN):
         raise DamagedVaultError(f"the database {path} is empty", "restore a backup with `strongroom restore`")
     if start == _PLAIN:
-        raise DamagedVaultError(
-            f"the database {path} is not encrypted", "someone has replaced it: restore a backup"
-        )
+        raise DamagedVaultError(f"the database {path} is not encrypted", "someone has replaced it: restore a backup")
     return _connect(path, key)
 
 
@@ -101,9 +99,7 @@ def check_encrypted(path: Path) -> None:
     """Raises DamagedVaultError if the file starts like a plain SQLite database."""
     with path.open("rb") as file:
         if file.read(len(_PLAIN)) == _PLAIN:
-            raise DamagedVaultError(
-                f"{path} was written without encryption", "remove it at once and report this"
-            )
+            raise DamagedVaultError(f"{path} was written without encryption", "remove it at once and report this")
 
 
 def _connect(path: Path, key: bytes) -> apsw.Connection:
@@ -138,6 +134,4 @@ def _unlock(db: apsw.Connection, key: bytes) -> None:
     db.pragma("cipher", "chacha20")
     # `raw:` says that these are the key's bytes; any other form runs a second, slow derivation.
     db.pragma("key", f"raw:{key.hex()}")
-    db.execute(
-        "SELECT count(*) FROM sqlite_schema"
-    ).fetchall()  # a wrong key fails here, not at the first question
+    db.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a wrong key fails here, not at the first question

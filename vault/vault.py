@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from vault import anchor, attempts, keys, schema, store, synced
+from vault import anchor, attempts, keys, purge_list, schema, store, synced
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError
 from vault.failures import (
@@ -31,6 +31,7 @@ from vault.failures import (
 )
 from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically
 from vault.keys import Header, KdfCost, Keys
+from vault.purge_list import PurgeList
 
 HEADER_NAME = "header"
 LOCK_NAME = "lock"
@@ -62,6 +63,10 @@ class Vault:
         self._anchors = tuple(
             Anchor(place / anchor.FILE_NAME, header.vault_id, anchor_key) for place in (folder, state)
         )
+        self.purge_list = PurgeList(
+            state / purge_list.FILE_NAME, header.vault_id, secret_keys.derived("strongroom purge list")
+        )
+        self._purge_tag_key = secret_keys.derived("strongroom purge tag")
         self._current = State(0, header.revision, bytes(16), bytes(16), 0.0)
         self._anchored = True
 
@@ -71,9 +76,7 @@ class Vault:
         return self.header.vault_id.hex()
 
     @classmethod
-    def create(
-        cls, folder: Path, passphrase: str, *, state: Path, cost: KdfCost | None = None
-    ) -> tuple["Vault", str]:
+    def create(cls, folder: Path, passphrase: str, *, state: Path, cost: KdfCost | None = None) -> tuple["Vault", str]:
         """Make a vault in a folder that does not exist or is empty, open it, and return it with its recovery code.
 
         `state` is the user's state folder. `cost` None: measured, about a second. It is built under another name and
@@ -98,12 +101,7 @@ class Vault:
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
-        lock = take_lock(folder)
-        try:
-            return cls._opened(folder, state, header, secret_keys, lock, accept_older=False), code
-        except BaseException:
-            os.close(lock)
-            raise
+        return cls.open_with_keys(folder, header, secret_keys, state=state), code
 
     @classmethod
     def open(cls, folder: Path, secret: str, *, state: Path, accept_older: bool = False) -> "Vault":
@@ -128,6 +126,16 @@ class Vault:
             raise
 
     @classmethod
+    def open_with_keys(cls, folder: Path, header: Header, secret_keys: Keys, *, state: Path) -> "Vault":
+        """Open what was just written, without deriving its keys again."""
+        lock = take_lock(folder)
+        try:
+            return cls._opened(folder, state, header, secret_keys, lock, accept_older=False)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @classmethod
     def _opened(
         cls, folder: Path, state: Path, header: Header, secret_keys: Keys, lock: int, *, accept_older: bool
     ) -> "Vault":
@@ -137,10 +145,12 @@ class Vault:
             with explained(folder):
                 vault._check_and_anchor(db, accept_older)
                 vault._migrate(db)
+            vault._take(db)
+            purge_list.reconcile(vault)
         except BaseException:
+            vault._db = None
             db.close()
             raise
-        vault._db = db
         return vault
 
     @contextlib.contextmanager
@@ -237,14 +247,34 @@ class Vault:
             except BaseException:
                 connection.close()
                 raise
-            self._db, self._keys = connection, fresh
+            self._take(connection)
+            self._keys = fresh
             db.close()
             remove_database(self.folder / store.name(epoch - 1))
         return code
 
+    @property
+    def generation(self) -> int:
+        """How many commits this vault has seen."""
+        return self._current.generation
+
+    @property
+    def database_key(self) -> bytes:
+        """32 bytes, for what reads the database file without SQLite, or copies it."""
+        return self._keys.database
+
+    def purge_tag(self, document_id: object) -> bytes:
+        """What stays of a purged document, by its id: see vault/purge_list.py. In SQL: `purge_tag(id)`."""
+        return purge_list.tag(self._purge_tag_key, str(document_id))
+
     def derived_key(self, purpose: str) -> bytes:
         """A key of 32 bytes for one purpose, the same for the vault's whole life."""
         return self._keys.derived(purpose)
+
+    def _take(self, db: apsw.Connection) -> None:
+        """Use this connection from now on."""
+        db.create_scalar_function("purge_tag", lambda *a: self.purge_tag(a[0]), 1, deterministic=True)
+        self._db = db
 
     def _replace_header(self, header: Header) -> None:
         if self._db is None:

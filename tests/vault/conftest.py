@@ -1,0 +1,83 @@
+"""A vault to try things on, and children to crash."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from vault.keys import FLOOR
+from vault.vault import Vault
+
+PASSPHRASE = "correct horse battery"
+
+
+@dataclass
+class Place:
+    """Where a vault lies, and how to open it."""
+
+    folder: Path
+    state: Path
+    code: str
+
+    def open(self, secret: str = PASSPHRASE, **options) -> Vault:
+        return Vault.open(self.folder, secret, state=self.state, **options)
+
+    def settings(self, secret: str = PASSPHRASE, **options) -> dict[str, str]:
+        vault = self.open(secret, **options)
+        try:
+            with vault.read() as db:
+                return dict(db.execute("SELECT key, value FROM setting").fetchall())
+        finally:
+            vault.close()
+
+    def put(self, vault: Vault, key: str, value: str) -> None:
+        with vault.write() as db:
+            db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))
+
+
+@pytest.fixture
+def place(tmp_path) -> Place:
+    """A new vault, closed."""
+    vault, code = Vault.create(tmp_path / "vault", PASSPHRASE, state=tmp_path / "state", cost=FLOOR)
+    vault.close()
+    return Place(tmp_path / "vault", tmp_path / "state", code)
+
+
+@pytest.fixture
+def passphrase() -> str:
+    return PASSPHRASE
+
+
+def _in_child(action: Callable[[], object], *, uid: int | None = None) -> int:
+    """Run in a forked child; returns its exit status, or minus the signal that killed it."""
+    pid = os.fork()
+    if pid == 0:
+        status = 70
+        try:
+            if uid is not None:
+                os.setgroups([])
+                os.setresgid(uid, uid, uid)
+                os.setresuid(uid, uid, uid)
+            status = int(action() or 0)
+        except BaseException:  # noqa: BLE001  (the parent sees the status, the reader the traceback)
+            traceback.print_exc(file=sys.__stderr__)
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+@pytest.fixture
+def in_child():
+    return _in_child
+
+
+@pytest.fixture
+def die():
+    """Kill -9 of the calling process."""
+    return lambda *_: os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,240 @@
+"""Purge: everything that comes from a document leaves the vault, is looked for afterwards, and a receipt says what was found."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import apsw
+
+from vault import purge_list, readback
+from vault.failures import UnknownDocumentError
+from vault.readback import Check, Trace
+from vault.vault import Vault
+
+RemoveFromIndex = Callable[[apsw.Connection, list[int]], object]
+"""takes chunk ids out of the keyword index, within the transaction"""
+IndexHolds = Callable[[apsw.Connection, Collection[int]], Collection[int]]
+"""those of the chunk ids that the keyword index still knows, read from its stored form"""
+
+NOT_COVERED = (
+    "the file itself, wherever it lies: delete it too if it is to be gone",
+    "backups made before now: restoring one with this state folder purges the document again",
+    "an old header kept together with an old copy of the database",
+    "snapshots of the file system, and blocks that a flash disk has replaced but not erased (encrypted, under this vault's key)",
+    "swap and hibernation images, if the system wrote memory there",
+    "other documents that quote the same text: their number is given, they stay",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """How much a purge removes."""
+
+    documents: int
+    attachments: int
+    """of the documents, those that go with the document they hang on"""
+    chunks: int
+    vectors: int
+    paths: int
+    """places in files that were forgotten"""
+    files: int
+    """files of which nothing is left, so that their names are gone too"""
+    turns: int
+    """questions and answers that showed a document"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a purge removed and what was found afterwards. Names no document."""
+
+    at: float
+    """seconds since 1970"""
+    removed: Removal
+    checks: tuple[Check, ...]
+    """what was looked for afterwards, and how often it was found"""
+    confirmed: bool
+    """nothing was found where nothing may be"""
+    elsewhere: int
+    """other documents in the vault that hold a text or an identifier that was looked for"""
+    not_covered: tuple[str, ...] = NOT_COVERED
+
+    def to_json(self) -> str:
+        """The receipt as a JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def purge(
+    vault: Vault,
+    document_ids: Sequence[str],
+    remove_from_index: RemoveFromIndex,
+    *,
+    index_holds: IndexHolds | None = None,
+) -> Receipt:
+    """Remove documents by content, with the attachments that lie nowhere else, from every table; then look for them.
+
+    Goes: text, blocks, metadata, chunks, vectors, keyword postings, places in files, the rows of files of which nothing
+    is left, questions and answers that showed them. Stays: a keyed hash, so that they are not taken in again. The log
+    is emptied before the search. All in one transaction: after a crash either all is there or all is gone (then
+    without a receipt). Raises UnknownDocumentError before anything is removed.
+    """
+    with vault.read() as db:
+        asked = [_number(db, document_id) for document_id in dict.fromkeys(document_ids)]
+        traces = [readback.trace(db, number) for number in with_attachments(db, asked)]
+        with vault.write():
+            removed = _remove(db, vault, len(asked), traces, remove_from_index)
+        purge_list.publish(vault)
+        checks, elsewhere = readback.search(vault, db, traces, index_holds)
+        receipt = Receipt(
+            at=time.time(),
+            removed=removed,
+            checks=tuple(checks),
+            confirmed=not any(check.found for check in checks),
+            elsewhere=elsewhere,
+        )
+        with vault.write():
+            db.execute("INSERT INTO receipt (at, body) VALUES (?, ?)", (receipt.at, receipt.to_json()))
+    return receipt
+
+
+def preview(vault: Vault, document_ids: Sequence[str]) -> Removal:
+    """What a purge would remove, without removing it. Raises UnknownDocumentError."""
+    with vault.read() as db:
+        asked = [_number(db, document_id) for document_id in dict.fromkeys(document_ids)]
+        traces = [readback.trace(db, number) for number in with_attachments(db, asked)]
+        db.execute("SAVEPOINT preview")
+        try:
+            return _remove_rows(db, len(asked), traces)
+        finally:
+            db.execute("ROLLBACK TO preview")
+            db.execute("RELEASE preview")
+
+
+def reapply(
+    vault: Vault, remove_from_index: RemoveFromIndex, *, index_holds: IndexHolds | None = None
+) -> Receipt | None:
+    """Purge again what is listed as purged and is there all the same, as in a restored backup; None if nothing is."""
+    with vault.read() as db:
+        _, tags = purge_list.stored(db)
+        if not tags:
+            return None
+        ids = [str(i) for (i,) in db.execute("SELECT id FROM document") if vault.purge_tag(str(i)) in tags]
+        if not ids:
+            return None
+        return purge(vault, ids, remove_from_index, index_holds=index_holds)
+
+
+def is_purged(db: apsw.Connection, document_id: str) -> bool:
+    """Whether a document of this id was purged, so that it is not to be taken in again."""
+    return db.execute("SELECT 1 FROM purged WHERE tag = purge_tag(?)", (document_id,)).get is not None
+
+
+def lift(vault: Vault, document_id: str | bytes) -> bool:
+    """Allow a document again, by its id or the hash of its bytes; whether it was purged."""
+    name = document_id.hex() if isinstance(document_id, bytes) else document_id
+    with vault.write() as db:
+        db.execute("DELETE FROM purged WHERE tag = ?", (vault.purge_tag(name),))
+        if lifted := bool(db.changes()):
+            purge_list.advance(db)
+    if lifted:
+        purge_list.publish(vault)
+    return lifted
+
+
+def with_attachments(db: apsw.Connection, numbers: Iterable[int]) -> list[int]:
+    """The documents, and after them every attachment that is found nowhere but under them, at any depth."""
+    gone = list(dict.fromkeys(numbers))
+    seen = set(gone)
+    for number in gone:  # grows while it is walked through
+        for (child,) in db.execute("SELECT DISTINCT document FROM location WHERE parent = ?", (number,)):
+            parents = {parent for (parent,) in db.execute("SELECT parent FROM location WHERE document = ?", (child,))}
+            if child not in seen and parents <= seen:
+                seen.add(child)
+                gone.append(child)
+    return gone
+
+
+def _number(db: apsw.Connection, document_id: str) -> int:
+    number = db.execute("SELECT number FROM document WHERE id = ?", (document_id,)).get
+    if number is None:
+        raise UnknownDocumentError(document_id)
+    return int(number)
+
+
+def _remove(
+    db: apsw.Connection,
+    vault: Vault,
+    asked: int,
+    traces: Sequence[Trace],
+    remove_from_index: RemoveFromIndex,
+) -> Removal:
+    remove_from_index(db, [chunk for found in traces for chunk in found.chunks])
+    removed = _remove_rows(db, asked, traces)
+    now = time.time()
+    db.executemany("INSERT OR REPLACE INTO purged VALUES (?, ?)", ((vault.purge_tag(t.id), now) for t in traces))
+    purge_list.advance(db)
+    return removed
+
+
+def _remove_rows(db: apsw.Connection, asked: int, traces: Sequence[Trace]) -> Removal:
+    """Delete the rows. Which documents, stands in a temporary table, which is in memory."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS gone (number INTEGER PRIMARY KEY, id TEXT NOT NULL)")
+    db.execute("DELETE FROM temp.gone")
+    db.executemany("INSERT INTO temp.gone VALUES (?, ?)", ((t.number, t.id) for t in traces))
+    of_them = "SELECT number FROM temp.gone"
+    files = [f for (f,) in db.execute(f"SELECT DISTINCT file FROM location WHERE document IN ({of_them})")]
+    chunks = _count(db, f"chunk WHERE document IN ({of_them})")
+    vectors = _count(db, f"vector WHERE chunk IN (SELECT id FROM chunk WHERE document IN ({of_them}))")
+    # Also the places of attachments that stay because they lie elsewhere too: those under a purged document name it.
+    db.execute(f"DELETE FROM location WHERE document IN ({of_them}) OR parent IN ({of_them})")
+    paths = db.changes()
+    turns = _forget_turns(db, traces)
+    db.execute(f"DELETE FROM document WHERE number IN ({of_them})")
+    _reword_reasons(db, files, traces)
+    db.executemany(
+        "DELETE FROM file WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM location WHERE file = ?1)",
+        ((file,) for file in files),
+    )
+    forgotten = len(files) - sum(_count(db, "file WHERE id = ?", file) for file in files)
+    db.execute("DELETE FROM temp.gone")
+    return Removal(len(traces), len(traces) - asked, chunks, vectors, paths, forgotten, turns)
+
+
+def _forget_turns(db: apsw.Connection, traces: Sequence[Trace]) -> int:
+    """Questions and answers that showed a document, or that repeat its words because they follow one that did."""
+    showing = "SELECT turn FROM turn_document WHERE document IN (SELECT id FROM temp.gone)"
+    conversations = [c for (c,) in db.execute(f"SELECT DISTINCT conversation FROM turn WHERE id IN ({showing})")]
+    db.execute(f"DELETE FROM turn WHERE id IN ({showing})")
+    turns = db.changes()
+    needles = [needle for found in traces for needle in found.needles()]
+    repeating = [
+        turn
+        for turn, *texts in db.execute("SELECT id, question, full_question, answer FROM turn")
+        if any(needle in str(text).encode() for needle in needles for text in texts)
+    ]
+    db.executemany("DELETE FROM turn WHERE id = ?", ((turn,) for turn in repeating))
+    db.executemany(
+        "DELETE FROM conversation WHERE id = ? AND NOT EXISTS (SELECT 1 FROM turn WHERE conversation = conversation.id)",
+        ((conversation,) for conversation in conversations),
+    )
+    return turns + len(repeating)
+
+
+def _reword_reasons(db: apsw.Connection, files: Iterable[object], traces: Sequence[Trace]) -> None:
+    """A file that stays because of its other parts must not name the purged ones in the reason of its state."""
+    names = [name.encode() for found in traces for name in (found.title, *found.names) if len(name) >= 4]
+    for file in files:
+        reason = db.execute("SELECT reason FROM file WHERE id = ?", (file,)).get
+        if reason and any(name in str(reason).encode() for name in names):
+            db.execute("UPDATE file SET reason = 'parts of it were purged' WHERE id = ?", (file,))
+
+
+def _count(db: apsw.Connection, rows: str, *parameters: object) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {rows}", parameters).get)
+
+
+def receipts(vault: Vault) -> Iterator[dict[str, object]]:
+    """The receipts of all purges, newest first."""
+    with vault.read() as db:
+        bodies = [str(body) for (body,) in db.execute("SELECT body FROM receipt ORDER BY id DESC")]
+    return (json.loads(body) for body in bodies)

@@ -1,0 +1,235 @@
+"""Looking for what was purged: in every table and column, and in every page of the file."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import apsw
+
+from vault import pages, store
+
+if TYPE_CHECKING:
+    from vault.vault import Vault
+
+_PASSAGE_BYTES = 48
+_PASSAGES = 4  # of each document
+_WORDS = 4
+_NEEDLES = 400  # for many documents at once: fewer passages of each, then of some only
+_OF_DOCUMENTS = ("document", "content", "chunk", "location", "file")
+"""tables whose rows speak of one document or file: a hit there is another document that holds the same"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What to look for when a document is gone. Lives in memory only while it is purged."""
+
+    id: str
+    number: int
+    title: str
+    message_id: str
+    names: tuple[str, ...]
+    """paths and part names under which it lay"""
+    chunks: tuple[int, ...]
+    passages: tuple[bytes, ...]
+    """pieces of its text, UTF-8, up to 48 bytes"""
+    words: tuple[bytes, ...]
+    """its longest words, lower case"""
+
+    def needles(self) -> tuple[bytes, ...]:
+        """What names this document and nothing else, or is long enough not to be found by chance."""
+        own = (self.id.encode(), bytes.fromhex(self.id), *self.passages)
+        return (*own, self.message_id.encode()) if len(self.message_id) >= 8 else own
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked for after a purge."""
+
+    what: str
+    where: str
+    searched: int
+    """how many such things were looked for"""
+    found: int
+    """how often they were found where nothing may be left"""
+
+
+def trace(db: apsw.Connection, number: int) -> Trace:
+    """Collect what to look for, before the document goes."""
+    document_id, title, message_id, text = db.execute(
+        "SELECT id, title, coalesce(message_id, ''), coalesce(text, x'')"
+        " FROM document LEFT JOIN content ON document = number WHERE number = ?",
+        (number,),
+    ).fetchall()[0]
+    names: list[str] = []
+    for part, shown in db.execute(
+        "SELECT part, shown FROM location JOIN file ON file.id = location.file WHERE document = ?", (number,)
+    ):
+        names += [str(part).rpartition("/")[2]] if "/" in str(part) else [] if part else [str(shown)]
+    chunks = tuple(int(i) for (i,) in db.execute("SELECT id FROM chunk WHERE document = ?", (number,)))
+    assert isinstance(text, bytes)
+    return Trace(
+        str(document_id),
+        number,
+        str(title),
+        str(message_id),
+        tuple(dict.fromkeys(names)),
+        chunks,
+        passages(text),
+        words(text),
+    )
+
+
+def passages(text: bytes) -> tuple[bytes, ...]:
+    """Up to four pieces of 48 bytes, spread over the text, each with at least four words or half that of other letters.
+
+    Cut at the ends of characters. A document of fewer than 24 bytes has none: it is found by its id only.
+    """
+    found: list[bytes] = []
+    for place in range(_PASSAGES):
+        start = max(0, (len(text) - _PASSAGE_BYTES) * place // max(_PASSAGES - 1, 1))
+        for piece in (text[start : start + _PASSAGE_BYTES], text[start + 24 : start + 24 + _PASSAGE_BYTES]):
+            clean = piece.decode("utf-8", "ignore").strip().encode()
+            if len(clean) >= 24 and len(set(clean)) >= 8:
+                found.append(clean)
+                break
+    return tuple(dict.fromkeys(found))
+
+
+def words(text: bytes) -> tuple[bytes, ...]:
+    """The longest words of ten letters or more, in lower case, as the keyword index has them.
+
+    ASCII only, so that lower case is the same here, there, and in the search.
+    """
+    candidates = set(re.findall(rb"[a-z0-9]{10,40}", text[:1_000_000].lower()))
+    return tuple(sorted(candidates, key=lambda word: (-len(word), word))[:_WORDS])
+
+
+def search(
+    vault: "Vault",
+    db: apsw.Connection,
+    traces: Sequence[Trace],
+    index_holds: Callable[[apsw.Connection, Collection[int]], Collection[int]] | None = None,
+) -> tuple[list[Check], int]:
+    """Empty the log, then look for the traces everywhere.
+
+    Returns what was looked for and what was found, and how many other documents hold some of it: a reply that
+    quotes the text, a mail that names the message id. What those hold is not looked for further, because it is theirs.
+    """
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    log = vault.folder / (store.name(vault.header.epoch) + "-wal")
+    log_bytes = log.stat().st_size if log.exists() else 0
+
+    ids = [needle for t in traces for needle in (t.id.encode(), bytes.fromhex(t.id))][: 2 * _NEEDLES]
+    passages_each = max(1, min(_PASSAGES, _NEEDLES // max(len(traces), 1)))
+    texts = [passage for t in traces for passage in t.passages[:passages_each]][:_NEEDLES]
+    names = [name.encode() for t in traces for name in (t.message_id, t.title, *t.names) if len(name.encode()) >= 12][
+        :_NEEDLES
+    ]
+    index_words = [word for t in traces for word in t.words][:_NEEDLES]
+
+    others, shared = _in_other_documents(db, [*ids, *texts, *names], index_words)
+    ids, texts, names, index_words = ([n for n in part if n not in shared] for part in (ids, texts, names, index_words))
+    rows = _in_rows(db, [*ids, *texts, *names])
+    in_pages = _in_pages(vault, [*ids, *texts, *names])
+    every_table = "every column of every table but the vectors' numbers"
+    every_page = "every page of the database file, unused ones too"
+    checks = [
+        Check("rows that refer to a document or chunk", "every table", len(traces), _references(db, traces)),
+        *(
+            Check(what, where, len(needles), sum(found[needle] for needle in needles))
+            for what, needles in (
+                ("ids", ids),
+                ("passages of the text", texts),
+                ("titles, names and message ids", names),
+            )
+            for where, found in ((every_table, rows), (every_page, in_pages))
+        ),
+        Check("rare words", "the stored keyword index", len(index_words), _in_segments(db, index_words)),
+        Check("bytes", "the write-ahead log", 1, log_bytes),
+    ]
+    if index_holds:
+        chunks = [chunk for t in traces for chunk in t.chunks]
+        checks.append(Check("chunks", "the stored keyword index", len(chunks), len(index_holds(db, chunks))))
+    return checks, others
+
+
+def _in_other_documents(
+    db: apsw.Connection, needles: Sequence[bytes], lower_case: Sequence[bytes]
+) -> tuple[int, set[bytes]]:
+    """How many documents that stay hold one of the needles, and which needles those are."""
+    numbers: set[object] = set()
+    shared: set[bytes] = set()
+    for table in _OF_DOCUMENTS:
+        key = {"document": "number", "content": "document"}.get(table, "NULL")
+        for number, *values in db.execute(f"SELECT {key}, * FROM {table}"):
+            for value in _texts(values):
+                held = [needle for needle in needles if needle in value]
+                if held:
+                    numbers.add(number)
+                    shared.update(held)
+                if lower_case:
+                    lowered = value.lower()
+                    shared.update(word for word in lower_case if word in lowered)
+    return len(numbers - {None}), shared
+
+
+def _in_rows(db: apsw.Connection, needles: Sequence[bytes]) -> dict[bytes, int]:
+    """In how many values of the remaining tables each needle stands."""
+    found = dict.fromkeys(needles, 0)
+    for table in _tables(db):
+        if table in _OF_DOCUMENTS or table == "vector":
+            continue
+        for row in db.execute(f'SELECT * FROM "{table}"'):
+            for value in _texts(row):
+                for needle in needles:
+                    if needle in value:
+                        found[needle] += 1
+    return found
+
+
+def _in_pages(vault: "Vault", needles: Sequence[bytes]) -> dict[bytes, int]:
+    """In how many pages each needle stands. One that straddles two pages is missed: hence several of each text."""
+    found = dict.fromkeys(needles, 0)
+    for page in pages.decrypted(vault.folder / store.name(vault.header.epoch), vault.database_key):
+        for needle in needles:
+            if needle in page:
+                found[needle] += 1
+    return found
+
+
+def _in_segments(db: apsw.Connection, needles: Sequence[bytes]) -> int:
+    return sum(
+        needle in body
+        for (body,) in db.execute("SELECT body FROM segment")
+        for needle in needles
+        if isinstance(body, bytes)
+    )
+
+
+def _references(db: apsw.Connection, traces: Sequence[Trace]) -> int:
+    """Rows of any table that are, or refer to, one of the documents or chunks: by the tables' own foreign keys."""
+    targets = {"document": [t.number for t in traces], "chunk": [c for t in traces for c in t.chunks]}
+    columns = [("document", "number", "document"), ("chunk", "id", "chunk")]
+    for table in _tables(db):
+        for row in db.execute(f'PRAGMA foreign_key_list("{table}")'):
+            target, column = str(row[2]), str(row[3])
+            if target in targets:
+                columns.append((table, column, target))
+    found = 0
+    for table, column, target in columns:
+        numbers = targets[target]
+        for start in range(0, len(numbers), 5_000):  # SQLite allows 32,766 parameters
+            part = numbers[start : start + 5_000]
+            marks = ",".join("?" * len(part))
+            found += int(db.execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" IN ({marks})', part).get)
+    return found
+
+
+def _tables(db: apsw.Connection) -> list[str]:
+    rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return [str(name) for (name,) in rows]
+
+
+def _texts(values: Sequence[object]) -> list[bytes]:
+    return [value.encode() if isinstance(value, str) else value for value in values if isinstance(value, str | bytes)]

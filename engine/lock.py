@@ -26,6 +26,8 @@ from vault.errors import StrongroomError
 
 Profile = Literal["engine", "page", "zygote", "worker"]
 
+_files_held_by = 0  # version of Landlock that `limit_files` has put on this process
+
 
 class LockError(StrongroomError):
     """The lock could not be put on, so that nothing may start."""
@@ -139,9 +141,10 @@ def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
 def limit_files(*, readable: Sequence[Path] | None, writable: Sequence[Path]) -> int:
     """Hold this thread, and those it starts, to these folders; call it before other threads exist.
 
-    `readable` None leaves reading free. Returns the version of Landlock, 0 where the system has none (which
-    `lock` then reports). Raises LockError.
+    `readable` None leaves reading free. Returns the version of Landlock, 0 where the system has none; `lock`
+    then reports it. Raises LockError.
     """
+    global _files_held_by  # noqa: PLW0603 - as the hold itself, a property of the process
     if sys.platform != "linux":
         return 0
     if threading.active_count() > 1:
@@ -150,9 +153,10 @@ def limit_files(*, readable: Sequence[Path] | None, writable: Sequence[Path]) ->
             "set it at the start",
         )
     try:
-        return landlock.restrict(readable=readable, writable=writable)
+        _files_held_by = landlock.restrict(readable=readable, writable=writable)
     except OSError as error:
         raise LockError(f"the kernel refused to limit the files: {error.strerror}") from error
+    return _files_held_by
 
 
 def program_folders() -> list[Path]:
@@ -164,7 +168,7 @@ def program_folders() -> list[Path]:
     return [each for each in found if each != Path("/") and each.exists()]
 
 
-def lock(profile: Profile, *, landlock_version: int = 0, verify: bool = True) -> Report:
+def lock(profile: Profile, *, verify: bool = True) -> Report:
     """Put the lock on this process, all its threads, for good; then try what must be refused.
 
     Raises LockError where the kernel does not take it, where something stays open, or where a descriptor is
@@ -194,7 +198,7 @@ def lock(profile: Profile, *, landlock_version: int = 0, verify: bool = True) ->
         ) from error
     tried = probe() if verify else ()
     system = f"Linux {platform.release()}"
-    return Report(profile, system, False, landlock_version, tried, _missing_on(landlock_version))
+    return Report(profile, system, False, _files_held_by, tried, _missing_on(_files_held_by))
 
 
 def _missing_on(version: int) -> tuple[str, ...]:

@@ -85,9 +85,7 @@ _LOAD, _AND, _EQUAL, _GREATER, _TEST, _RETURN = 0x20, 0x54, 0x15, 0x25, 0x45, 0x
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 
 
-def compile_filter(
-    machine: str, refused: Sequence[str], missing: Sequence[str], rules: Mapping[str, Rule]
-) -> bytes:
+def compile_filter(machine: str, refused: Sequence[str], missing: Sequence[str], rules: Mapping[str, Rule]) -> bytes:
     """Return the filter as an array of `struct sock_filter` for `machine` (a key of ARCHITECTURES).
 
     Calls in `refused` fail with EPERM, those in `missing` with ENOSYS (so that a library falls back), those

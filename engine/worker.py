@@ -96,9 +96,9 @@ def _give_up(file: int, out: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     os.nice(NICE)
-    version = lock.limit_files(readable=(), writable=())
+    lock.limit_files(readable=(), writable=())
     # Each single try of lock.probe would cost every file; the most important one stays.
-    lock.lock("worker", landlock_version=version, verify=False)
+    lock.lock("worker", verify=False)
     if raw("socket", 1, 1, 0) != -1:
         raise lock.LockError("the worker could open a socket")
 

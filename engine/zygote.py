@@ -170,6 +170,10 @@ class Zygote:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, 0)
 
+    def fileno(self) -> int:
+        """Return the descriptor through which the zygote is asked."""
+        return self._control.fileno()
+
     def let_go(self) -> None:
         """Close this process's end only, without waiting: for the launcher, once the engine has its own."""
         self._control.close()
@@ -304,10 +308,10 @@ def _prepare(control: int, load: "Callable[[], worker.Parse]") -> "worker.Parse"
         os.environ[each] = "1"  # a fork takes only one thread along
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")  # where memory ends, a worker goes before the engine
-    version = lock.limit_files(readable=lock.program_folders(), writable=[])
+    lock.limit_files(readable=lock.program_folders(), writable=[])
     parse = load()
     _load_codecs()
-    report = lock.lock("zygote", landlock_version=version)
+    report = lock.lock("zygote")
     gc.collect()
     gc.freeze()  # shared pages stay shared: the collector does not write to what was there before the fork
     line = json.dumps(report.to_json()).encode() + b"\n"

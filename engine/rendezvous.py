@@ -1,0 +1,98 @@
+"""Where an engine and those who ask it meet: one Unix socket a vault in the user's state folder, and who may own it."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vault.errors import StrongroomError
+
+
+class EngineRunningError(StrongroomError):
+    """An engine, or a command with one inside, runs for this vault already."""
+
+    def __init__(self, vault_folder: Path) -> None:
+        super().__init__(
+            f"Strongroom is already at work on the vault at {vault_folder}",
+            "wait until that is done, or end it with `strongroom lock`",
+        )
+
+
+def _name(vault_folder: Path) -> str:
+    path = os.fsencode(os.path.realpath(vault_folder))
+    return hashlib.sha256(path).hexdigest()[:16]
+
+
+def socket_path(vault_folder: Path, state_folder: Path) -> Path:
+    """Return where the engine for this vault listens."""
+    return state_folder / f"engine-{_name(vault_folder)}.sock"
+
+
+@contextlib.contextmanager
+def claim(vault_folder: Path, state_folder: Path) -> Iterator[int]:
+    """Hold, as the only process, the right to run an engine for this vault. Raises EngineRunningError.
+
+    Yields the descriptor of the lock: a process forked meanwhile holds it too for as long as it keeps that open.
+    """
+    private_folder(state_folder)
+    path = state_folder / f"engine-{_name(vault_folder)}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EngineRunningError(vault_folder) from error
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def listen(vault_folder: Path, state_folder: Path) -> socket.socket:
+    """Bind the engine's socket, 0600. Only who holds the claim may: it removes what an engine left that was killed."""
+    path = socket_path(vault_folder, state_folder)
+    private_folder(state_folder)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        with _short(path) as short:
+            listener.bind(short)
+    finally:
+        os.umask(before)
+    listener.listen(16)
+    return listener
+
+
+def connect(vault_folder: Path, state_folder: Path) -> socket.socket | None:
+    """Return a connection to the engine, None if there is none."""
+    path = socket_path(vault_folder, state_folder)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _short(path) as short:
+            connection.connect(short)
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        connection.close()
+        return None
+    return connection
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only this user can enter, if it is not there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Yield a name of the socket that fits the 108 bytes (macOS: 104) of its address, however deep its folder lies."""
+    if len(os.fsencode(path)) < 104 or sys.platform != "linux":
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

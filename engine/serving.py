@@ -1,0 +1,143 @@
+"""An engine at work in this process: its files limited, its lock on, its methods offered.
+
+The lock is put on before anything of the engine is imported: the embedding model and its threads load under it, and
+the vault is opened long after.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import lock, protocol
+from engine.zygote import Zygote
+from vault.errors import StrongroomError
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+REFUSED = 78  # exit status of a child that cannot start at all: to start it again is of no use
+
+
+class Line:
+    """The engine's line to the launcher: what only a process that may run programs can do. Thread-safe.
+
+    One JSON object a line each way, each answered in turn: {"ready": true}, {"ending": true} before it ends as asked,
+    {"page": browser wanted} which makes a new one-time address, and {"open": path of a document's file}. The launcher
+    answers {"done": bool, "url": …}.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._lines = protocol.lines(connection, 1 << 16)
+        self._asking = threading.Lock()
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the launcher's answer. Raises StrongroomError if it has gone."""
+        with self._asking:
+            try:
+                self._socket.sendall(protocol.to_line(request))
+                line = next(iter(self._lines), None)
+            except OSError:
+                line = None
+        if line is None:
+            raise StrongroomError("the process that opens files and pages has ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def run_engine(
+    listener: socket.socket,
+    connections: Sequence[socket.socket],
+    zygote: Zygote,
+    folders: tuple[Path, Path],
+    launcher: socket.socket,
+) -> None:
+    """Be the engine's process: serve until `lock`, or until SIGTERM.
+
+    `listener` is the Unix socket, `connections` are served from the start, `folders` are the vault's and the user's
+    state folder, `launcher` is this end of its line.
+    Raises LockError, and StrongroomError where the zygote did not start.
+    """
+    line = Line(launcher)
+    hide_messages()
+    with _locked(zygote, *folders, ()) as (engine, held):
+        signal.signal(signal.SIGTERM, lambda *_: engine.ended.set())
+        held["zygote"] = zygote.report()
+        from engine.engine import METHODS
+
+        line.ask({"ready": True})
+        protocol.serve(listener, connections, {**METHODS, **_more(held, line)}, engine, engine.ended)
+        line.ask({"ending": True})
+
+
+@contextlib.contextmanager
+def engine_here(vault_folder: Path, state_folder: Path, writable: Sequence[Path]) -> Iterator["Engine"]:
+    """Fork a zygote, lock this process as an engine is, and have an engine for as long as the context lasts."""
+    zygote = Zygote.start()
+    try:
+        with _locked(zygote, vault_folder, state_folder, writable) as (engine, _):
+            yield engine
+    finally:
+        zygote.close()
+
+
+@contextlib.contextmanager
+def _locked(
+    zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path]
+) -> Iterator[tuple["Engine", dict[str, Any]]]:
+    folders = [vault_folder, state_folder, *writable]
+    if not any(vault_folder.glob("*")):
+        # A new vault is built beside its place and renamed into it.
+        folders.append(vault_folder.parent)
+    lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])
+    report = lock.lock("engine")
+    from engine.engine import Engine
+
+    engine = Engine(vault_folder, state_folder, zygote)
+    try:
+        yield engine, {"engine": report.to_json()}
+    finally:
+        engine.close()
+
+
+def _more(held: dict[str, Any], line: Line) -> dict[str, Callable[..., Any]]:
+    """Return the methods that need the launcher, or tell of the processes."""
+
+    def protection(_: Any) -> dict[str, Any]:
+        """What holds each process."""
+        return held
+
+    def page_open(_: Any, *, browser: bool = False) -> dict[str, Any]:
+        """A new address that opens the page once; `browser` also shows it there."""
+        return line.ask({"page": browser})
+
+    def document_open(engine: Any, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
+        """Show a document's own file in the program that the desktop has for it."""
+        paths = [Path(each["path"]) for each in engine.document(id)["places"]]
+        path = next((each for each in paths if each.is_file()), None)
+        if path is None:
+            raise StrongroomError("the document's file is not there any more", "its text is still in the vault")
+        return line.ask({"open": str(path)})
+
+    return {"protection": protection, "page.open": page_open, "document.open": document_open}
+
+
+def hide_messages() -> None:
+    """Of an exception that nobody caught print class and place, not its message: a log may be kept in the clear."""
+
+    def shown(_kind: object, error: BaseException, _traceback: object) -> None:
+        print(f"strongroom: failed: {protocol.place(error)}", file=sys.stderr)
+
+    def shown_in_thread(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is not None:
+            print(f"strongroom: a thread failed: {protocol.place(failed.exc_value)}", file=sys.stderr)
+
+    sys.excepthook = shown
+    threading.excepthook = shown_in_thread

@@ -1,7 +1,7 @@
 """A document's text to chunks of about 200 tokens: what is retrieved and cited.
 
-Invariant, held by a property test: the chunks are in order, do not overlap, lie inside the text, and together hold every
-character of it that is no white space and in no quoted reply or signature.
+Invariant, held by a property test: the chunks are in order, do not overlap, lie inside the text, and together hold
+every character of it that is no white space and in no quoted reply, signature or running head.
 """
 
 import re
@@ -83,7 +83,7 @@ def chunk(document: Document, count_tokens: CountTokens, prefix: str = "") -> li
 
 
 def prefix(document: Document, name: str) -> str:
-    """What every chunk of `document` is embedded with: its title, and for mail its sender and date; 140 characters at most.
+    """What every chunk of `document` is embedded with: its title, and for mail its sender and date; 140 characters.
 
     The title is its own or its subject, else the name of its file without the ending, else its opening. Taken once,
     when the content is first seen, and kept: moving or renaming the file must not cost an embedding.

@@ -35,7 +35,7 @@ _ENGLISH = frozenset(
     all were we when your can said there an each which she do how their if will up other about out many then
     them these so some her would make like him into has look two more no could my than been who its now our
     shall any may such party under between upon please thank thanks dear i a am me us was
-    """.split()
+    """.split()  # noqa: SIM905 - word lists read better as text
 )
 _OTHER = frozenset(
     """
@@ -48,7 +48,7 @@ _OTHER = frozenset(
     in is dat op te zijn voor met niet aan er om ook als bij maar dan nog uit naar och att det som en på är av
     för med till den har de inte om ett men var jag sig från vi så kan i w na z do nie się że to jest jak za
     po od tak dla
-    """.split()
+    """.split()  # noqa: SIM905 - word lists read better as text
 ) - _ENGLISH
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -94,7 +94,7 @@ class Embedder:
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.float32]]":
-        """Unit vectors, float32 of shape (len(texts), 384), in the order of `texts`; beyond 256 tokens text is cut off."""
+        """Unit vectors, float32 (len(texts), 384), in the order of `texts`; what a text has beyond 256 tokens is cut off."""
         import numpy as np
 
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)

@@ -1,0 +1,219 @@
+"""The indexes in memory, and searching them.
+
+The vault holds the keyword segments and the vectors; this holds them ready for NumPy. Every chunk has a place, in the
+order of ids, and all arrays run over places. A refresh makes a new snapshot and swaps it in; searches go on with the
+one that they started with.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from retrieval import query as asking
+from retrieval import rank, segment, select
+from retrieval.passage import Passage
+from retrieval.query import Filters
+from retrieval.vectors import Matrix
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import apsw
+    import numpy as np
+
+    from retrieval.embed import Embedder
+
+    Array = np.ndarray[Any, Any]
+
+_LOOK = 512  # chunks without a vector that are looked up at a time
+_LOOK_AT_LEAST = 4  # such groups looked at in a refresh before giving up on finding more
+_REBUILD = 1024  # removed chunks before memory is laid out anew, if they are also a fifth of all
+
+
+class Store(Protocol):
+    """What of the vault is needed (vault.vault.Vault, and a plain connection in tests)."""
+
+    def read(self) -> "AbstractContextManager[apsw.Connection]":
+        """A connection, for reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one search works on. Arrays run over places, but for `numbers`, which runs over documents' places."""
+
+    ids: "Array"
+    """chunk ids, int64, ascending"""
+    owners: "Array"
+    """each chunk's document, as a place in `numbers`, int32"""
+    numbers: "Array"
+    """document numbers, int64, ascending"""
+    alive: "Array"
+    """bool; false for chunks that were removed"""
+    embedded: "Array"
+    """bool; whether the chunk has a vector"""
+    vectors: "Array"
+    """float32 (chunks, 384); zeros where there is no vector"""
+    parts: tuple[rank.Part, ...]
+    """keyword segments of chunks"""
+    titles: tuple[rank.Part, ...]
+    """keyword segments of documents; their places are those of `numbers`"""
+
+
+class Index:
+    """Searches the vault's chunks. Safe to share between threads; `refresh` after each commit."""
+
+    def __init__(self, vault: Store, embedder: "Embedder") -> None:
+        """Nothing is read yet: call `refresh`."""
+        self._vault = vault
+        self._embedder = embedder
+        self._writing = Lock()
+        self._snapshot: Snapshot | None = None
+        self._matrix = Matrix(embedder.dimensions)
+        self._read: dict[int, segment.Segment] = {}  # by segment id; a segment's body never changes under its id
+        self._pending: dict[int, int] = {}  # chunks without a vector → their place, in the order of ids
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks can be found."""
+        return 0 if self._snapshot is None else int(self._snapshot.alive.sum())
+
+    @property
+    def vectors(self) -> int:
+        """How many of them have a vector."""
+        return self.chunks - len(self._pending)
+
+    def refresh(self, removed: Collection[int] = ()) -> None:
+        """Take in what was committed since: new segments, new chunks, new vectors, and the `removed` chunks' going."""
+        with self._writing, self._vault.read() as db:
+            old = self._snapshot
+            if old is not None and removed:
+                dead = int((~old.alive).sum()) + len(removed)
+                if dead >= _REBUILD and dead * 5 > len(old.ids):
+                    old = None
+            if old is None:
+                self._matrix = Matrix(self._embedder.dimensions)
+                self._pending = {}
+            self._snapshot = self._next(db, old, removed)
+
+    def search(self, query: str, *, k: int = 10, filters: Filters | None = None) -> list[Passage]:
+        """The best `k` passages for a query, best first.
+
+        Raises retrieval.query.FilterError for a filter that cannot be read.
+        """
+        snapshot = self._snapshot
+        wanted = asking.parse(query, filters)
+        if snapshot is None or not len(snapshot.ids) or k < 1:
+            return []
+        vector = self._embedder.embed([wanted.text])[0] if wanted.text else None
+        return select.select(self._vault, snapshot, wanted, vector, k)
+
+    def _next(self, db: "apsw.Connection", old: Snapshot | None, removed: Collection[int]) -> Snapshot:
+        import numpy as np
+
+        last = int(old.ids[-1]) if old is not None and len(old.ids) else 0
+        fresh = np.array(db.execute("SELECT id, document FROM chunk WHERE id > ? ORDER BY id", (last,)).fetchall())
+        fresh = fresh.astype(np.int64).reshape(-1, 2)
+        ids = fresh[:, 0] if old is None else np.concatenate([old.ids, fresh[:, 0]])
+        self._matrix.reserve(len(ids))
+        first = len(ids) - len(fresh)
+
+        alive = np.ones(len(ids), dtype=bool)
+        embedded = np.zeros(len(ids), dtype=bool)
+        if old is not None:
+            alive[:first] = old.alive
+            embedded[:first] = old.embedded
+        if removed and old is not None:
+            places = _places(ids, np.fromiter(removed, dtype=np.int64, count=len(removed)))
+            places = places[places >= 0]
+            alive[places] = embedded[places] = False
+            self._matrix.clear(places)  # nothing of a purged chunk stays in memory
+            for number in removed:
+                self._pending.pop(number, None)
+        self._pending.update(zip(fresh[:, 0].tolist(), range(first, len(ids)), strict=True))
+        for places, blobs in self._vectors_since(db, last):
+            self._matrix.put(places, blobs)
+            embedded[places] = True
+
+        if old is None:
+            numbers, owners = np.unique(fresh[:, 1], return_inverse=True)
+        elif not len(fresh):
+            numbers, owners = old.numbers, old.owners
+        else:
+            numbers = np.union1d(old.numbers, fresh[:, 1])
+            moved = np.searchsorted(numbers, old.numbers)
+            owners = np.concatenate([moved[old.owners], np.searchsorted(numbers, fresh[:, 1])])
+
+        before = {} if old is None else {id(part.segment): part for part in (*old.parts, *old.titles)}
+        chunks, titles = self._segments(db)
+        same_numbers = old is not None and len(numbers) == len(old.numbers)
+        return Snapshot(
+            ids,
+            owners.astype(np.int32),
+            numbers,
+            alive,
+            embedded,
+            self._matrix.rows(len(ids)),
+            tuple(before.get(id(each)) or _part(each, _places(ids, each.ids)) for each in chunks),
+            tuple(
+                (before.get(id(each)) if same_numbers else None) or _part(each, _places(numbers, -each.ids))
+                for each in titles
+            ),
+        )
+
+    def _vectors_since(self, db: "apsw.Connection", last: int) -> "Iterator[tuple[Array, list[bytes]]]":
+        """Places and blobs of vectors that were not read yet.
+
+        New chunks are looked up by their range; older ones that lacked a vector from the oldest on, as long as some are
+        found, because vectors are made in that order.
+        """
+        import numpy as np
+
+        def taken(rows: list[Any]) -> "tuple[Array, list[bytes]]":
+            places = np.array([self._pending.pop(number) for number, _ in rows], dtype=np.int64)
+            return places, [blob for _, blob in rows]
+
+        cursor = db.execute("SELECT chunk, value FROM vector WHERE chunk > ? ORDER BY chunk", (last,))
+        while rows := [row for row in islice(cursor, 4096) if row[0] in self._pending]:
+            yield taken(rows)
+        older = [number for number in self._pending if number <= last]
+        for turn, at in enumerate(range(0, len(older), _LOOK)):
+            some = older[at : at + _LOOK]
+            rows = db.execute(
+                f"SELECT chunk, value FROM vector WHERE chunk IN ({','.join('?' * len(some))})", some
+            ).fetchall()
+            if rows:
+                yield taken(rows)
+            elif turn >= _LOOK_AT_LEAST:
+                return
+
+    def _segments(self, db: "apsw.Connection") -> tuple[list[segment.Segment], list[segment.Segment]]:
+        """All segments, of chunks and of documents; only new ones are read."""
+        rows: Any = db.execute("SELECT id, chunks FROM segment ORDER BY id").fetchall()
+        there: dict[int, int] = dict(rows)
+        self._read = {number: each for number, each in self._read.items() if number in there}
+        for number in there:
+            if number not in self._read:
+                self._read[number] = segment.read(db.execute("SELECT body FROM segment WHERE id = ?", (number,)).get)
+        return (
+            [self._read[number] for number, size in there.items() if size > 0],
+            [self._read[number] for number, size in there.items() if size < 0],
+        )
+
+
+def _part(each: segment.Segment, places: "Array") -> rank.Part:
+    return rank.Part(each, places, int(each.lengths.sum(dtype="int64")))
+
+
+def _places(ids: "Array", wanted: "Array") -> "Array":
+    """The place of each wanted id among the ascending `ids`, -1 where it is not there."""
+    import numpy as np
+
+    at = np.searchsorted(ids, wanted)
+    at[at == len(ids)] = 0
+    if not len(ids):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    return np.where(ids[at] == wanted, at, -1)
+
+

@@ -1,26 +1,17 @@
-"""HTML to text and blocks: what a reader would see, in order, and nothing fetched.
+"""HTML to text and blocks: what a reader would see, in order, and nothing fetched."""
 
-A tokenizer of its own instead of `html.parser`, which is quadratic on unclosed comments and tags (CVE-2025-6069) and
-would let one mail hold up a mailbox; every pattern here runs forward only. It follows the WHATWG rules as far as text
-is concerned: raw text elements, implied ends, comments, attributes in quotes.
-"""
-
-import html as entities
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.markup import tokens, unescape
 from vault.records import Block
 
 MAX_OPEN = 2000  # elements open at once; deeper ones are read as if they were closed at once
-_ATTRIBUTES = re.compile(r"(?:=\s*+(?:\"[^\"]*\"|'[^']*'|)|[^>=])*+>")
-_NAME = re.compile(r"/?[a-zA-Z][^\s/>]*+")
 _ATTRIBUTE = re.compile(r"([a-zA-Z][\w:-]*+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]++)))?")
 _HIDING = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0*\.?0+\s*(?:;|!|$)",
     re.IGNORECASE,
 )  # not font-size:0, which newsletters set on the frame round columns of ordinary text
-_RAW = frozenset(("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"))
 _DROPPED = frozenset(("template", "svg", "select", "datalist", "canvas", "audio", "video", "map", "applet"))
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
@@ -88,7 +79,7 @@ def read(markup: str) -> Page:
 
 def _read(markup: str, *, keep_hidden: bool) -> Page:
     reader = _Reader(keep_hidden=keep_hidden)
-    for kind, value, attributes in _tokens(markup):
+    for kind, value, attributes in tokens(markup):
         if kind == "text":
             reader.write(value)
         elif kind == "start":
@@ -98,66 +89,6 @@ def _read(markup: str, *, keep_hidden: bool) -> Page:
         else:
             reader.title = reader.title or " ".join(value.split())
     return reader.page()
-
-
-def _tokens(markup: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, '') and (`title`, text, '')."""
-    at, size = 0, len(markup)
-    sloppy = False  # quotation marks once ran to the end: from there on the next `>` ends a tag, so each scan is short
-    while at < size:
-        opened = markup.find("<", at)
-        if opened < 0:
-            opened = size
-        if opened > at:
-            yield "text", _text(markup[at:opened]), ""
-        if opened == size:
-            return
-        at = opened + 1
-        name = _NAME.match(markup, at)
-        if not name:
-            if markup.startswith(("!", "?", "/"), at):
-                after = _comment(markup, at)
-                if after < 0:
-                    return
-                at = after
-            else:
-                yield "text", "<", ""
-            continue
-        attributes = None if sloppy else _ATTRIBUTES.match(markup, name.end())
-        end = attributes.end() if attributes else markup.find(">", name.end()) + 1
-        if not attributes:
-            sloppy = True
-        if not end:
-            return  # cut short within a tag
-        value = name[0].lower()
-        inside, at = markup[name.end() : end - 1], end
-        if value.startswith("/"):
-            yield "end", value[1:], ""
-            continue
-        if value in _RAW:
-            closing = re.compile(rf"</{value}(?=[\s/>])", re.IGNORECASE).search(markup, at)
-            content, at = markup[at : closing.start() if closing else size], closing.start() if closing else size
-            if value == "title":
-                yield "title", _text(content), ""
-            elif value in ("textarea", "xmp"):
-                yield "text", _text(content), ""
-            continue
-        yield "start", value, inside
-
-
-def _comment(markup: str, at: int) -> int:
-    """Return where the comment, declaration or bogus tag at `at` (behind its `<`) ends, or -1 when it never does."""
-    if markup.startswith("!--", at):
-        if markup.startswith((">", "->"), at + 3):
-            return markup.index(">", at) + 1
-        end = markup.find("-->", at + 3)
-        return end + 3 if end >= 0 else -1
-    end = markup.find(">", at)
-    return end + 1 if end >= 0 else -1
-
-
-def _text(raw: str) -> str:
-    return entities.unescape(raw) if "&" in raw else raw
 
 
 @dataclass(slots=True)
@@ -330,7 +261,7 @@ class _Reader:
         for each in _ATTRIBUTE.finditer(attributes[:20000]):
             value = each[2] or each[3] or ""
             if each[1].lower() == "alt" and len(value.split()) >= _ADDED_ALT:
-                self.write(f" {_text(value)} ")
+                self.write(f" {unescape(value)} ")
 
     def _in_cell(self) -> bool:
         return bool(self._tables) and not self._tables[-1].layout and bool(self._tables[-1].cells)

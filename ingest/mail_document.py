@@ -4,8 +4,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from ingest import html, quotes
+from ingest import html, mail_headers, quotes
 from ingest.mail_headers import Address
+from ingest.mail_mime import Part
 from vault.records import Block, Document
 
 MAX_BODY = 32 << 20  # characters of one body part that are read; the longest mail anyone reads has a thousandth of it
@@ -129,6 +130,47 @@ def _metadata(mail: Mail) -> dict[str, str]:
         "list": mail.list_id,
     }
     return {name: value[:_MAX_METADATA] for name, value in values.items() if value}
+
+
+def described(root: Part, identity: str) -> Mail:
+    """Return what the header of a message says, without its body."""
+    first = root.first
+    raw_date = mail_headers.text(first(b"date"))
+    references = mail_headers.ids(first(b"references"))
+    parents = mail_headers.ids(first(b"in-reply-to"))
+    ids = mail_headers.ids(first(b"message-id"))
+    index = mail_headers.base64(first(b"thread-index")[:200])
+    listed = mail_headers.text(first(b"list-id"))
+    date = mail_headers.date(raw_date)
+    return Mail(
+        id=identity,
+        subject=mail_headers.text(first(b"subject"))[:1000],
+        sender=mail_headers.addresses(first(b"from") or first(b"sender") or first(b"return-path")),
+        to=mail_headers.addresses(_all(root, b"to") or first(b"apparently-to") or first(b"delivered-to")),
+        cc=mail_headers.addresses(_all(root, b"cc")),
+        date=date or _arrival(root),
+        shown_date=raw_date[:100] if date else "",
+        message_id=ids[0] if ids else "",
+        in_reply_to=parents[0] if parents else "",
+        references=references,
+        conversation=index[:22].hex(),  # MS-OXOMSG, 2.2.1.3; the bytes behind are of the answers in it
+        list_id=listed.rpartition("<")[2].rstrip("> ")[:200],
+    )
+
+
+def _all(root: Part, name: bytes) -> bytes:
+    """Return the values of all fields of this name; some programs write one field for each recipient."""
+    return b", ".join(value for each, value in root.fields[:500] if each == name and value.strip())
+
+
+def _arrival(root: Part) -> str:
+    """Return when a message without a usable date was received, by the servers it passed, newest first."""
+    for name, value in root.fields:
+        if name in (b"received", b"delivery-date", b"x-received", b"resent-date", b"posted-date"):
+            found = mail_headers.date(mail_headers.text(value).rpartition(";")[2])
+            if found:
+                return found
+    return ""
 
 
 def plain(text: str) -> Body:

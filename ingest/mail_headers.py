@@ -33,7 +33,7 @@ _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*+)\?=")
 _ESCAPE = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r";\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"?|([^;]*+))", re.DOTALL)
 _ID = re.compile(r"<\s*+([^<>\s]++)\s*+>")
-_BARE_ADDRESS = re.compile(r"[^\s<>()\"',;:]++@[^\s<>()\"',;:]++")
+_BARE_ADDRESS = re.compile(r"[^\s<>()\"',;:@]++@[^\s<>()\"',;:]++")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\s?(?:Z|[+-]\d{2}:?\d{2}))?")
 # Outlook's directory names, as readpst writes them: `<Bailey>,"Susan" </O=ENRON/…>` was `"Bailey, Susan" </O=…>`.
 _SPLIT_NAME = re.compile(r'<([^<>@/,"]{1,60})>,\s*"([^"]{1,60})"\s*(?=</O=)', re.IGNORECASE)

@@ -151,7 +151,8 @@ def header(data: bytes, start: int, end: int) -> tuple[list[tuple[bytes, bytes]]
         line = _LINE.match(data, at, end)
         after = line.end() if line else end
         envelope = data.startswith((b"From ", b">From "), at)
-        if not envelope and (strays >= 20 or not _FIELD.match(data, after, end) or (not fields and at == start)):
+        stray = strays < 20 and at > start and not data.startswith(b"--", at) and _FIELD.match(data, after, end)
+        if not envelope and not stray:
             return fields, at
         strays += not envelope
         at = after
@@ -170,7 +171,7 @@ def _spans(data: bytes, start: int, end: int, boundary: bytes, most: int) -> lis
         line_end = data.find(b"\n", after, end) if alone else -1
         rest = data[after : line_end if line_end >= 0 else min(end, after + 1000)].strip() if alone else b""
         # A longer boundary that begins like this one is another's; only `--` may follow.
-        if alone and rest in (b"", b"--"):
+        if alone and (rest in (b"", b"--") or rest.startswith(b"-- ")):
             if opened >= 0:
                 close = at - 1 if at > opened else at
                 close -= close > opened and data[close - 1 : close] == b"\r"

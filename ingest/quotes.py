@@ -57,8 +57,7 @@ _SENT = (
 )
 _TO = "to|an|à|para|a|aan|till|til|do|komu|vastaanottaja|címzett|kime|кому|收件人|收件者|宛先"
 _SUBJECT = (
-    "subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|aihe|tárgy|konu|тема|"
-    "主题|主旨|件名"
+    "subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|aihe|tárgy|konu|тема|主题|主旨|件名"
 )
 _OTHER = "cc|bcc|kopie|importance"
 _LABEL = re.compile(
@@ -90,9 +89,7 @@ class _Line:
     """stripped"""
 
 
-def mark(
-    text: str, blocks: Sequence[Block], marks: Sequence[str], subject: str, *, answers: bool
-) -> tuple[Block, ...]:
+def mark(text: str, blocks: Sequence[Block], marks: Sequence[str], subject: str, *, answers: bool) -> tuple[Block, ...]:
     """Return `blocks` with what is quoted as `quote` and what is a signature as `signature`, split where needed.
 
     `marks` are those of `html.Page`, or empty for plain text. `answers`: the message names another as the one that
@@ -205,15 +202,7 @@ def _marked_end(lines: list[_Line], at: int) -> int:
 
 def _attribution(lines: list[_Line], kinds: list[str], at: int, *, own: bool) -> _Span | None:
     """Return the quotation that "On … wrote:", ending in line `at`, introduces."""
-    first = at
-    joined = lines[at].text
-    # It begins in this line or in one of the three above, of the same paragraph.
-    while not (_DATED.search(joined) or "@" in joined) and at - first < _LONGEST_ATTRIBUTION - 1 and first > 0:
-        above = lines[first - 1]
-        if above.block != lines[at].block or not above.text or kinds[first - 1] == "quote":
-            break
-        first -= 1
-        joined = f"{above.text} {joined}"
+    first, joined = _folded(lines, kinds, at)
     verb = _WROTE.search(joined)
     named = "@" in joined and _TIME.search(joined)
     if len(joined) > 400 or not (verb or named):
@@ -235,6 +224,20 @@ def _attribution(lines: list[_Line], kinds: list[str], at: int, *, own: bool) ->
     if own and verb and dated and _first_of_paragraph(lines, first):
         return _Span(first, len(lines), sure=False)
     return None
+
+
+def _folded(lines: list[_Line], kinds: list[str], at: int) -> tuple[int, str]:
+    """Return the first line of an attribution that ends in line `at`, and all of it: up to the line with the date."""
+    joined = lines[at].text
+    for first in range(at, max(-1, at - _LONGEST_ATTRIBUTION), -1):
+        if first < at:
+            above = lines[first]
+            if above.block != lines[at].block or not above.text or kinds[first] == "quote":
+                break
+            joined = f"{above.text} {joined}"
+        if _DATED.search(joined):
+            return first, joined
+    return at, lines[at].text
 
 
 def _first_of_paragraph(lines: list[_Line], at: int) -> bool:
@@ -303,9 +306,7 @@ def _signature_at(lines: list[_Line], kinds: list[str], at: int, *, own: bool) -
 
 def _starts_quote(lines: list[_Line], kinds: list[str], at: int) -> bool:
     line = lines[at].text
-    return bool(
-        _FORWARDED.match(line) or _ORIGINAL.match(line) or (line and _quote_at(lines, kinds, at, own=True))
-    )
+    return bool(_FORWARDED.match(line) or _ORIGINAL.match(line) or (line and _quote_at(lines, kinds, at, own=True)))
 
 
 def _rebuilt(lines: list[_Line], kinds: list[str], blocks: Sequence[Block]) -> tuple[Block, ...]:

@@ -87,6 +87,7 @@ class Inotify:
 
     def watch(self, folder: bytes) -> str:
         """One watch for each folder that a scan would list."""
+        self.forget(folder)  # what happens in between is seen by the look that follows
         root = self._listener.root_of(folder) or folder
         for path in scan.folders(folder, leave_out=self._listener.kept_out(root)):
             try:

@@ -1,0 +1,250 @@
+"""Which sentences of the passages answer: each gets features, and a learned weighing makes a score of them.
+
+Two stages, because embedding is what costs: all sentences are compared by their words, and the best two dozen by meaning.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from generation import cues, words
+from generation.question import Question, Word
+from generation.sentences import is_row, sentences
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retrieval.passage import Passage
+
+EMBEDDED = 20
+"""sentences that are compared by meaning: some 30 tokens each, 2 ms a sentence on one core"""
+_MOST_PASSAGES = 20
+_MOST_SENTENCES = 60  # of one passage; a chunk has some ten
+
+_PARTLY = 0.7  # what a word counts that is only the same at its beginning: roof and roofer, insurance and insured
+_NEARLY = 0.8  # what a word counts that is taken for a slip of the question's
+
+
+class Embedder(Protocol):
+    """What is needed of `retrieval.embed.Embedder`."""
+
+    def embed(self, texts: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """Unit vectors, float32 of shape (len(texts), 384)."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One sentence of one passage."""
+
+    passage: "Passage"
+    rank: int
+    """of its passage, from 1"""
+    start: int
+    end: int
+    """in the passage's text"""
+    text: str
+    matched: dict[str, float]
+    """question's stems that it holds, and how much each counts (1: the word itself)"""
+    around: dict[str, float]
+    """the same of its passage with title, heading, path and sender"""
+    near: dict[str, float]
+    """the same of its neighbours"""
+    answers: list[tuple[int, int]]
+    """where expressions of the kind asked for stand in `text`, those of the question itself left out"""
+    lexical: float = 0.0
+    cosine: float = 0.0
+    vector: "np.ndarray[Any, np.dtype[np.float32]] | None" = None
+    score: float = -math.inf
+    """log odds that it answers"""
+    features: tuple[float, ...] = field(default=())
+
+
+FEATURES = (
+    "cosine", "cosine_relative", "words", "words_around", "words_near", "pair", "kind", "kind_missing", "first_passage",
+    "rank", "relative", "asks", "heading", "short", "row", "fields", "local", "identifier",
+)  # fmt: skip
+
+# Learned by tools/train_extractive.py: bias, then one weight for each of FEATURES.
+WEIGHTS: tuple[float, ...] = (-4.0, 6.0, 1.0, 3.0, 1.0, 0.5, 0.5, 1.0, -0.5, 0.3, 0.5, 0.5, -1.0, -1.0, -0.5, 0.0, -0.5, 0.5, 1.0)
+
+
+def ranked(question: Question, passages: Sequence["Passage"], embedder: Embedder) -> list[Candidate]:
+    """The sentences of `passages` that may answer, best first, with their scores. At most `EMBEDDED` of them."""
+    found = _all(question, passages[:_MOST_PASSAGES])
+    found.sort(key=lambda each: -each.lexical)
+    kept = _leading(found)
+    if not kept:
+        return []
+    _measure(question, kept, embedder)
+    best = max(each.cosine for each in kept)
+    local = _local_weights(question, kept)
+    top = max((each.passage.score for each in kept), default=0.0)
+    for each in kept:
+        each.features = _features(question, each, best, local, top)
+        each.score = WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True))
+    return sorted(kept, key=lambda each: -each.score)
+
+
+def matching(question: Question, vocabulary: set[str]) -> dict[str, list[tuple[Word, float]]]:
+    """Which of the question's words each stem of `vocabulary` stands for, and how much that counts."""
+    found: dict[str, list[tuple[Word, float]]] = {}
+    for word in question.words:
+        if word.stem in vocabulary:
+            found.setdefault(word.stem, []).append((word, 1.0))
+        alike = [other for other in vocabulary if _begins_alike(word.stem, other)]
+        for other in alike:
+            found.setdefault(other, []).append((word, _PARTLY))
+        if not alike and word.stem not in vocabulary:
+            slip = words.near(word.stem, vocabulary)
+            if slip:
+                found.setdefault(slip, []).append((word, _NEARLY))
+    return found
+
+
+def _begins_alike(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    if short == long or not one.isalpha() or not other.isalpha():
+        return False
+    if len(short) >= 4 and long.startswith(short):
+        return len(long) - len(short) <= 3
+    common = next((n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    return common >= 6 and len(long) - common <= 4
+
+
+def _all(question: Question, passages: Sequence["Passage"]) -> list[Candidate]:
+    split = []
+    vocabulary: set[str] = set()
+    for passage in passages:
+        places = sentences(passage.text)[:_MOST_SENTENCES]
+        stems = [words.stems(passage.text[start:end]) for start, end in places]
+        about = words.stems(" ".join(filter(None, (passage.title, passage.heading, _name(passage), passage.sender))))
+        split.append((passage, places, stems, about))
+        vocabulary = vocabulary.union(about, *stems)
+    stands_for = matching(question, vocabulary)
+    asked = question.text.casefold()
+    found = []
+    for rank, (passage, places, stems, about) in enumerate(split, start=1):
+        each_matched = [_matched(one, stands_for) for one in stems]
+        around = _matched(about, stands_for)
+        for one in each_matched:
+            around = _joined(around, one)
+        for n, (start, end) in enumerate(places):
+            text = passage.text[start:end]
+            answers = [
+                (a, b) for a, b in cues.found(question.kind, text) if text[a:b].casefold() not in asked or question.kind == "number"
+            ]
+            near = _joined(each_matched[n - 1] if n else {}, each_matched[n + 1] if n + 1 < len(places) else {})
+            each = Candidate(passage, rank, start, end, text, each_matched[n], around, near, answers)
+            each.lexical = (
+                2 * _share(question, each.matched)
+                + _share(question, around)
+                + 0.5 * _share(question, near)
+                + 0.6 * bool(answers)
+                + 0.8 / (rank + 1)
+                - 0.5 * (text.endswith("?"))
+            )
+            found.append(each)
+    return found
+
+
+def _name(passage: "Passage") -> str:
+    """The words of file and folder names: the last three parts of the path."""
+    return " ".join(str(passage.path).split("/")[-3:]) + " " + (passage.part or "")
+
+
+def _matched(stems: set[str], stands_for: dict[str, list[tuple[Word, float]]]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for stem in stems & stands_for.keys():
+        for word, counts in stands_for[stem]:
+            out[word.stem] = max(counts, out.get(word.stem, 0.0))
+    return out
+
+
+def _joined(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {stem: max(one.get(stem, 0.0), other.get(stem, 0.0)) for stem in one.keys() | other.keys()}
+
+
+def _share(question: Question, matched: dict[str, float]) -> float:
+    """The share of the question's weight that `matched` covers, 0 to 1."""
+    return sum(word.weight * matched.get(word.stem, 0.0) for word in question.words) / question.weight
+
+
+def _leading(found: list[Candidate]) -> list[Candidate]:
+    """The best by words, each text once."""
+    seen: set[str] = set()
+    kept = []
+    for each in found:
+        plain = " ".join(each.text.split()).casefold()
+        if plain not in seen:
+            seen.add(plain)
+            kept.append(each)
+        if len(kept) == EMBEDDED:
+            break
+    return kept
+
+
+def _measure(question: Question, kept: list[Candidate], embedder: Embedder) -> None:
+    """Set `cosine` and `vector`. A sentence is embedded below its document's title: it seldom says itself what it is about."""
+    texts = [f"{each.passage.title}: {each.text[:400]}" if each.passage.title else each.text[:400] for each in kept]
+    vectors = embedder.embed([question.text, *texts])
+    for each, vector in zip(kept, vectors[1:], strict=True):
+        each.vector = vector
+        each.cosine = float(vector @ vectors[0])
+
+
+def _local_weights(question: Question, kept: list[Candidate]) -> Callable[[Candidate], float]:
+    """Share of matched weight where a word counts more the fewer of the candidates hold it."""
+    count = {word.stem: sum(word.stem in each.matched for each in kept) for word in question.words}
+    weight = {
+        word.stem: word.weight * math.log(1 + len(kept) / count[word.stem]) for word in question.words if count[word.stem]
+    }
+    total = sum(weight.values()) or 1.0
+    return lambda each: sum(weight.get(stem, 0.0) * counts for stem, counts in each.matched.items()) / total
+
+
+def _features(
+    question: Question, each: Candidate, best: float, local: Callable[[Candidate], float], top: float
+) -> tuple[float, ...]:
+    count = len(each.text.split())
+    return (
+        each.cosine,
+        each.cosine - best,
+        _share(question, each.matched),
+        _share(question, each.around),
+        _share(question, each.near),
+        _pairs(question, each.text),
+        float(bool(question.kind and each.answers)),
+        float(bool(question.kind and not each.answers)),
+        float(each.rank == 1),
+        1.0 / each.rank,
+        each.passage.score / top if top > 0 else 1.0,
+        float(each.text.endswith("?")),
+        float(count <= 5 and not each.text.endswith((".", "!")) and not any(c.isdigit() for c in each.text)),
+        float(count <= 3),
+        float(is_row(each.text)),
+        float(each.passage.kind == "mail" and each.text.startswith(("From:", "To:", "Cc:", "Date:", "Subject:"))),
+        local(each),
+        float(_identified(question, each.text)),
+    )
+
+
+def _pairs(question: Question, text: str) -> float:
+    """The share of the question's neighbouring words that are neighbours, at most one word apart, in `text` too."""
+    asked = [word.stem for word in question.words]
+    pairs = list(zip(asked, asked[1:], strict=False))
+    if not pairs:
+        return 0.0
+    order = [stem for _, _, stem in words.spans(text)]
+    places: dict[str, list[int]] = {}
+    for n, stem in enumerate(order):
+        places.setdefault(stem, []).append(n)
+    met = sum(any(0 < b - a <= 2 for a in places.get(x, ()) for b in places.get(y, ())) for x, y in pairs)
+    return met / len(pairs)
+
+
+def _identified(question: Question, text: str) -> bool:
+    from retrieval import terms
+
+    wanted = terms.identifiers(question.text)
+    return bool(wanted) and bool(set(wanted) & set(terms.identifiers(text)))

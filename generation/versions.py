@@ -1,0 +1,99 @@
+"""Where documents say different things at different times: the newer one first, and the reader told."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from generation.question import Question
+from generation.ranking import Candidate
+
+if TYPE_CHECKING:
+    from retrieval.passage import Passage
+
+_RIVAL = 2.5  # log odds that a rival may score below the best
+_ALIKE = 0.55  # cosine from which two sentences, below their titles, are taken to be about the same thing
+_SAME = 0.75  # the same, where nothing but the words says that they differ
+_HEAD = 800  # characters of a document in which its own date is looked for
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_VALUES = frozenset({"amount", "date", "duration", "number", "percent", "time"})
+
+_DATE = re.compile(
+    rf"\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m1>{'|'.join(_MONTHS)})[a-z]*\.?,? (?P<y1>\d{{4}})\b"
+    rf"|\b(?P<m2>{'|'.join(_MONTHS)})[a-z]*\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y2>\d{{4}})\b"
+    r"|\b(?P<y3>\d{4})-(?P<n3>\d\d)-(?P<d3>\d\d)\b|\b(?P<d4>\d\d)[./](?P<n4>\d\d)[./](?P<y4>\d{4})\b",
+    re.IGNORECASE,
+)
+
+
+def newest_first(
+    question: Question, candidates: Sequence[Candidate], text_of: Callable[[str], str]
+) -> tuple[list[Candidate], dict[int, str]]:
+    """`candidates` (best first), the newest of those that contradict the best moved before it, and notes by position.
+
+    A question that names a time itself is left alone. What counts as a contradiction: another document, about as good,
+    about the same thing, with other values of the kind asked for.
+    """
+    if question.dated or question.several or not candidates:
+        return list(candidates), {}
+    best = candidates[0]
+    rivals = [each for each in candidates if each is best or _contradicts(question, best, each)]
+    if len(rivals) == 1:
+        return list(candidates), {}
+    dated = {id(each): date_of(each.passage, text_of, row=each.text) for each in rivals}
+    known = sorted((each for each in rivals if dated[id(each)]), key=lambda each: dated[id(each)] or "", reverse=True)
+    if len(known) < 2 or dated[id(known[0])] == dated[id(known[-1])]:
+        return list(candidates), {}
+    newest, older = known[0], known[1]
+    rest = [each for each in candidates if each is not newest and each is not older]
+    return [newest, older, *rest], {
+        0: f"of {_said(dated[id(newest)])}; what follows is older and says otherwise",
+        1: f"older: of {_said(dated[id(older)])}",
+    }
+
+
+def date_of(passage: "Passage", text_of: Callable[[str], str], row: str = "") -> str | None:
+    """The day a passage speaks of as its own, ISO 8601: a table row's, else its document's, else the first in its head."""
+    from generation.sentences import is_row
+
+    if row and is_row(row):
+        own = first_date(row)
+        if own:
+            return own
+    if passage.date:
+        return passage.date[:10]
+    return first_date(text_of(passage.document)[:_HEAD])
+
+
+def first_date(text: str) -> str | None:
+    """The first whole date in `text` as ISO 8601, days before months where only digits are given."""
+    for found in _DATE.finditer(text):
+        part = {name[0]: value for name, value in found.groupdict().items() if value}
+        month = int(part["n"]) if "n" in part else _MONTHS.index(part["m"][:3].lower()) + 1
+        try:
+            return dt.date(int(part["y"]), month, int(part["d"])).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def _contradicts(question: Question, best: Candidate, other: Candidate) -> bool:
+    if other.passage.document == best.passage.document or other.score < best.score - _RIVAL:
+        return False
+    if best.vector is None or other.vector is None:
+        return False
+    alike = float(best.vector @ other.vector)
+    if question.kind in _VALUES:
+        return alike >= _ALIKE and bool(best.answers and other.answers) and not _values(best) & _values(other)
+    return alike >= _SAME and best.text.casefold() != other.text.casefold()
+
+
+def _values(each: Candidate) -> set[str]:
+    return {" ".join(each.text[a:b].casefold().split()) for a, b in each.answers}
+
+
+def _said(date: str | None) -> str:
+    if not date:
+        return "an unknown day"
+    day = dt.date.fromisoformat(date)
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,269 @@
+"""Learn the weights of generation/ranking.py and generation/abstention.py, and print them with what they reach.
+
+    python tools/train_extractive.py ../shared/data [--cache FILE]
+
+Data: SQuAD 2 (dev), ContractNLI and PrivacyQA of LegalBench-RAG, in the folder of public files. Articles and contracts
+are halved by a hash of their name: one half is learned from, the other only measured. Each answerable question is asked
+twice, the second time with the passages of the document that answers taken away (the counter-test). Passages come from
+the real chunker and model; keyword scores and vectors are mixed evenly. Seed 20261122; the learning itself is exact
+(Newton's method for logistic regression with a ridge of 1), so nothing else is random.
+"""
+
+import argparse
+import hashlib
+import json
+import pickle
+import random
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from generation import abstention, ranking
+from generation.question import understand
+from ingest.chunk import chunk, embedded, prefix
+from retrieval import terms
+from retrieval.embed import Embedder
+from retrieval.passage import Passage
+from vault.records import Document
+
+SEED = 20261122
+PASSAGES = 10
+
+
+@dataclass
+class Asked:
+    """A question with where its answer stands: places (document, start, end); none when it has no answer."""
+
+    set: str
+    tune: bool
+    text: str
+    gold: list[tuple[str, int, int]]
+
+
+def half(name: str) -> bool:
+    return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
+
+
+def squad(folder: Path, rng: random.Random, most: int) -> tuple[list[Document], list[Asked]]:
+    documents, asked = [], []
+    for article in json.loads((folder / "general/squad2/dev-v2.0.json").read_text())["data"]:
+        title = article["title"].replace("_", " ")
+        for n, paragraph in enumerate(article["paragraphs"]):
+            name = f"{title} {n}"
+            documents.append(Document(name, "document", title, paragraph["context"]))
+            for qa in paragraph["qas"]:
+                gold = [(name, a["answer_start"], a["answer_start"] + len(a["text"])) for a in qa["answers"]]
+                asked.append(Asked("squad" if gold else "squad-none", half(article["title"]), qa["question"], gold))
+    return documents, thinned(asked, rng, most)
+
+
+def legal(folder: Path, name: str, rng: random.Random, most: int) -> tuple[list[Document], list[Asked]]:
+    root = folder / "contracts/legalbench_rag"
+    documents, asked, seen = [], [], set()
+    for test in json.loads((root / f"{name}.json").read_text())["tests"]:
+        gold = [(s["file_path"], *s["span"]) for s in test["snippets"]]
+        asked.append(Asked(name, half(gold[0][0]), test["query"], gold))
+        for file, _, _ in gold:
+            if file not in seen:
+                seen.add(file)
+                text = (root / "corpus" / file).read_text(encoding="utf-8")
+                documents.append(Document(file, "contract", Path(file).stem.replace("_", " "), text))
+    return documents, thinned(asked, rng, most)
+
+
+def thinned(asked: list[Asked], rng: random.Random, most: int) -> list[Asked]:
+    groups = defaultdict(list)
+    for each in asked:
+        groups[each.set, each.tune].append(each)
+    return [each for key in sorted(groups) for each in rng.sample(groups[key], min(most, len(groups[key])))]
+
+
+class Search:
+    """Even mix of BM25 (k1 1.2, b 0.75) and cosine, over all chunks in memory."""
+
+    def __init__(self, documents: list[Document], embedder: Embedder) -> None:
+        self.documents = {each.id: each for each in documents}
+        self.embedder = embedder
+        self.places = []
+        texts = []
+        for document in documents:
+            before = prefix(document, document.title)
+            for each in chunk(document, embedder.count_tokens, before):
+                self.places.append((document, each))
+                texts.append(embedded(before, each.heading, document.text[each.start : each.end]))
+        self.vectors = embedder.embed(texts)
+        self.postings = defaultdict(list)
+        lengths = []
+        for n, text in enumerate(texts):
+            counts = Counter(terms.terms(text))
+            lengths.append(sum(counts.values()))
+            for term, count in counts.items():
+                self.postings[term].append((n, count))
+        self.lengths = np.array(lengths, dtype=np.float64) / np.mean(lengths)
+
+    def search(self, question: str, without: frozenset[str] = frozenset()) -> list[Passage]:
+        cosines = self.vectors @ self.embedder.embed([question])[0]
+        keyword = np.zeros(len(self.places))
+        for term in set(terms.terms(question)) - terms.STOP:
+            found = self.postings.get(term)
+            if found:
+                at, tf = np.array(found).T
+                idf = np.log(1 + (len(self.places) - len(at) + 0.5) / (len(at) + 0.5))
+                keyword[at] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * self.lengths[at]))
+        share = keyword / (keyword.max() or 1.0)
+        mixed = 0.5 * share + 0.5 * np.clip(cosines, 0, 1)
+        out = []
+        for n in np.argsort(-mixed):
+            document, each = self.places[n]
+            if document.id not in without:
+                text = document.text[each.start : each.end]
+                out.append(
+                    Passage(
+                        int(n), document.id, 0, document.kind, document.title, "", b"", "", (), None, each.start, each.end,
+                        text, each.heading, None, None, None, None, float(mixed[n]), float(share[n]), float(cosines[n]), "",
+                    )
+                )  # fmt: skip
+            if len(out) == PASSAGES:
+                break
+        return out
+
+
+def rows(asked: list[Asked], search: Search) -> list[dict]:
+    """One row for each asking: features of all candidates and which of them are right."""
+    out = []
+    for n, each in enumerate(asked):
+        if n % 200 == 0:
+            print(f"{n} of {len(asked)}", file=sys.stderr)
+        gone = frozenset(document for document, _, _ in each.gold)
+        for counter in (False, True) if each.gold else (False,):
+            passages = search.search(each.text, gone if counter else frozenset())
+            question = understand(each.text)[0]
+            candidates = ranking.ranked(question, passages, search.embedder)
+            out.append(
+                {
+                    "asked": each,
+                    "counter": counter,
+                    "question": question,
+                    "candidates": candidates,
+                    "right": [any(meets(c, gold) for gold in each.gold) for c in candidates],
+                    "reachable": any(p.document == d and p.start < e and s < p.end for p in passages for d, s, e in each.gold),
+                }
+            )
+    return out
+
+
+def meets(candidate: ranking.Candidate, gold: tuple[str, int, int]) -> bool:
+    document, start, end = gold
+    at = candidate.passage.start
+    common = min(end, at + candidate.end) - max(start, at + candidate.start)
+    return candidate.passage.document == document and common >= 0.5 * min(end - start, candidate.end - candidate.start)
+
+
+def fitted(x: np.ndarray, y: np.ndarray, weight: np.ndarray, ridge: float = 1.0) -> np.ndarray:
+    """Logistic regression by Newton's method, on standardised features; returns bias and weights of the raw ones."""
+    mean, spread = x.mean(0), x.std(0) + 1e-9
+    z = np.hstack([np.ones((len(x), 1)), (x - mean) / spread])
+    w = np.zeros(z.shape[1])
+    penalty = np.diag([0.0] + [ridge] * (z.shape[1] - 1))
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
+        step = np.linalg.solve(
+            (z * (weight * p * (1 - p))[:, None]).T @ z + penalty, z.T @ (weight * (y - p)) - penalty @ w
+        )
+        w += step
+        if np.abs(step).max() < 1e-8:
+            break
+    raw = w[1:] / spread
+    return np.concatenate([[w[0] - raw @ mean], raw])
+
+
+def learn_ranking(data: list[dict]) -> None:
+    x, y, weight = [], [], []
+    for row in data:
+        if row["asked"].tune and not row["counter"] and any(row["right"]):
+            x += [c.features for c in row["candidates"]]
+            y += row["right"]
+            weight += [1 / len(row["right"])] * len(row["right"])
+    ranking.WEIGHTS = tuple(np.round(fitted(np.array(x), np.array(y, float), np.array(weight) * 10), 4).tolist())
+
+
+def rescore(data: list[dict]) -> None:
+    for row in data:
+        for c in row["candidates"]:
+            c.score = ranking.WEIGHTS[0] + sum(w * f for w, f in zip(ranking.WEIGHTS[1:], c.features, strict=True))
+        order = sorted(range(len(row["candidates"])), key=lambda n: -row["candidates"][n].score)
+        row["candidates"] = [row["candidates"][n] for n in order]
+        row["right"] = [row["right"][n] for n in order]
+
+
+def learn_abstention(data: list[dict]) -> None:
+    x, y, weight = [], [], []
+    share = Counter((row["asked"].set, row["counter"]) for row in data if row["asked"].tune)
+    for row in data:
+        if row["asked"].tune and row["candidates"]:
+            x.append(abstention.features(row["question"], row["candidates"]))
+            y.append(bool(row["asked"].gold) and not row["counter"])
+            weight.append(1000 / share[row["asked"].set, row["counter"]])
+    abstention.WEIGHTS = tuple(np.round(fitted(np.array(x), np.array(y, float), np.array(weight)), 4).tolist())
+
+
+def report(data: list[dict]) -> None:
+    for tune in (True, False):
+        print("\nlearned from" if tune else "\nonly measured")
+        for name in sorted({row["asked"].set for row in data}):
+            some = [row for row in data if row["asked"].set == name and row["asked"].tune == tune]
+            first = [row for row in some if not row["counter"]]
+            line = f"  {name:12} {len(first):4}"
+            if name != "squad-none":
+                reach = np.mean([row["reachable"] for row in first])
+                one = np.mean([bool(row["right"][:1]) and row["right"][0] for row in first])
+                three = np.mean([any(row["right"][:3]) for row in first])
+                line += f"  retrieved {reach:.3f}  first sentence {one:.3f}  first three {three:.3f}"
+            for threshold in (0.4, 0.5, 0.6, 0.7):
+                said = [abstention.probability(row["question"], row["candidates"]) >= threshold for row in first]
+                line += f"  | {threshold}: answered {np.mean(said):.2f}"
+                again = [abstention.probability(row["question"], row["candidates"]) for row in some if row["counter"]]
+                if again:
+                    line += f" silent {np.mean([p < threshold for p in again]):.2f}"
+            print(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--most", type=int, default=400)
+    given = parser.parse_args()
+    if given.cache and given.cache.exists():
+        data = pickle.loads(given.cache.read_bytes())
+    else:
+        rng = random.Random(SEED)
+        embedder = Embedder()
+        data = []
+        for documents, asked in (
+            squad(given.data, rng, given.most),
+            legal(given.data, "contractnli", rng, given.most // 4),
+            legal(given.data, "privacy_qa", rng, given.most // 4),
+        ):
+            data += rows(asked, Search(documents, embedder))
+        if given.cache:
+            given.cache.write_bytes(pickle.dumps(data))
+    learn_ranking(data)
+    rescore(data)
+    learn_abstention(data)
+    print("ranking.WEIGHTS =", ranking.WEIGHTS)
+    for name, value in zip(("bias", *ranking.FEATURES), ranking.WEIGHTS, strict=True):
+        print(f"    {name:16} {value:8.3f}")
+    print("abstention.WEIGHTS =", abstention.WEIGHTS)
+    for name, value in zip(("bias", *abstention.FEATURES), abstention.WEIGHTS, strict=True):
+        print(f"    {name:16} {value:8.3f}")
+    report(data)
+
+
+if __name__ == "__main__":
+    main()

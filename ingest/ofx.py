@@ -56,7 +56,9 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     made = _Text()
     metadata = _qif(text, made) if found.name == "qif" else _ofx(text, made)
     if not made.blocks:
-        raise UnreadableError(f"damaged: no account and no transaction in this {found.name.upper()} file")
+        said = re.search(r"<MESSAGE>\s*([^<\r\n]+)", text)  # a bank's refusal to an accounting program
+        reason = f"no account and no transaction in this {found.name.upper()} file"
+        raise UnreadableError(f"{reason}; it says: {said[1].strip()[:200]}" if said else reason)
     joined = "\n".join(made.lines)
     yield Document(
         id=identity,

@@ -145,16 +145,21 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         if context.depth == 0:
             raise
         yield Problem(context.part, error.message)
-    except MemoryError as error:
+    except BaseException as error:  # a parser's own failure on hostile input is the input's: said, never hidden
+        # What pyo3 makes of a panic in Rust is no Exception, by intent.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        yield _failed(error, context)
+
+
+def _failed(error: BaseException, context: Context) -> Problem:
+    """Return the problem of a part, or raise that of the whole file."""
+    reason = f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
+    if isinstance(error, MemoryError):
         reason = "too large to be taken apart within the memory that a parser is given"
-        if context.depth == 0:
-            raise UnreadableError(reason) from error
-        yield Problem(context.part, reason)
-    except Exception as error:  # a parser's own failure on hostile input is the input's: said, never hidden
-        reason = f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
-        if context.depth == 0:
-            raise UnreadableError(reason) from error
-        yield Problem(context.part, reason)
+    if context.depth == 0:
+        raise UnreadableError(reason) from error
+    return Problem(context.part, reason)
 
 
 def recognise(file: BinaryIO, name: str) -> Format:
@@ -202,6 +207,8 @@ def digest(file: BinaryIO) -> str:
 def preload() -> None:
     """Import every parser and the libraries under it: a locked worker can open no file to import from."""
     importlib.import_module("ingest.sniff")
+    import heapq  # noqa: F401 - collections.Counter imports it when first asked for its commonest
+
     for module in sorted({each.module for each in FORMATS if each.module}):
         loaded = importlib.import_module(module)
         warm = getattr(loaded, "preload", None)  # what a module imports inside its functions

@@ -4,14 +4,14 @@ Any program, and any web site open in the same browser, can reach a port on 127.
 
 - the connection's other end belongs to this user (on Linux: the socket's owner in `/proc/net/tcp`);
 - `Host` is the page's own name, a random label under `.localhost`, so that a rebound DNS name gets nowhere;
-- `Origin` is the page's own for a WebSocket and wherever else a browser sends one, and a browser that says that another
-  site started the request (`Sec-Fetch-Site`) is refused unless a person navigated here;
-- a cookie, which a browser gets once in exchange for a one-time token. The token comes from a file that only this user can
-  read, not from an argument, which everybody on the machine could;
+- `Origin` is the page's own for a WebSocket and wherever else a browser sends one, and a browser that says that
+  another site started the request (`Sec-Fetch-Site`) is refused unless a person navigated here;
+- a cookie, which a browser gets once in exchange for a one-time token. The token comes from a file that only this user
+  can read, not from an argument, which everybody on the machine could;
 - the paths that the page needs, read only.
 
-Everything else is answered 403 with one sentence. Every answer carries the content security policy, and all but the page's own
-hashed assets `no-store`: a browser's cache lies on the disk, unencrypted.
+Everything else is answered 403 with one sentence. Every answer carries the content security policy, and all but the
+page's own hashed assets `no-store`: a browser's cache lies on the disk, unencrypted.
 """
 
 import hashlib
@@ -44,9 +44,25 @@ _PATHS = re.compile(r"/(?:static/.+|media/.+|favicon\.png|_stcore/(?:health|host
 _SOCKET = "/_stcore/stream"
 
 _PERMISSIONS = (
-    "accelerometer camera display-capture encrypted-media fullscreen geolocation gyroscope hid magnetometer "
-    "microphone midi payment publickey-credentials-get screen-wake-lock serial usb xr-spatial-tracking"
-).split()
+    *("accelerometer", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid"),
+    *(
+        "magnetometer",
+        "microphone",
+        "midi",
+        "payment",
+        "publickey-credentials-get",
+        "screen-wake-lock",
+        "serial",
+        "usb",
+    ),
+    "xr-spatial-tracking",
+)
+
+_ONWARD = (
+    b'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+    b'<link rel="icon" href="data:,"><title>Strongroom</title></head><body></body></html>'
+)
+"""Goes to the clean address. It names an icon, so that the browser does not ask for one."""
 
 
 def content_security_policy(host: str) -> str:
@@ -89,12 +105,22 @@ class Tokens:
 class Guard:
     """The ASGI application in front of `app`.
 
-    `key` (32 bytes) makes and checks cookies: a page that is started anew with the same key goes on with the same browsers.
-    `uid` is the only user who may connect, None for no check. `index` is the page's HTML, served at each of `screens`.
+    `key` (32 bytes) makes and checks cookies: a page that is started anew with the same key goes on with the same
+    browsers. `uid` is the only user who may connect, None for no check. `index` is the page's HTML, served at each of
+    `screens`.
     """
 
     def __init__(
-        self, app: App, *, label: str, port: int, key: bytes, tokens: Tokens, uid: int | None, index: bytes, screens: tuple[str, ...]
+        self,
+        app: App,
+        *,
+        label: str,
+        port: int,
+        key: bytes,
+        tokens: Tokens,
+        uid: int | None,
+        index: bytes,
+        screens: tuple[str, ...],
     ) -> None:
         self._app = app
         self._host = f"{label}.localhost:{port}"
@@ -183,8 +209,7 @@ class Guard:
         elif not self._has_cookie(headers):
             await self._refuse(send)
             return
-        body = b'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>Strongroom</title>'
-        await self._answer(send, 200, b"text/html; charset=utf-8", body, cookie)
+        await self._answer(send, 200, b"text/html; charset=utf-8", _ONWARD, cookie)
 
     async def _refuse(self, send: Send) -> None:
         await self._answer(send, 403, b"text/plain; charset=utf-8", REFUSED.encode())
@@ -192,7 +217,11 @@ class Guard:
     async def _answer(
         self, send: Send, status: int, kind: bytes, body: bytes, more: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        own = ((b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"))
+        own = (
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        )
         await send({"type": "http.response.start", "status": status, "headers": [*own, *self._headers, *more]})
         await send({"type": "http.response.body", "body": body})
 
@@ -255,8 +284,8 @@ async def _close(send: Send) -> None:
 def peer_uid(client_port: int, server_port: int) -> int | None:
     """The owner of the socket at the other end of a connection from 127.0.0.1:`client_port`, None if there is none.
 
-    From `/proc/net/tcp` and, for a client that speaks IPv4 through an IPv6 socket, `/proc/net/tcp6` (proc(5)): addresses are
-    hexadecimal in the machine's byte order, and the eighth column is the owner.
+    From `/proc/net/tcp` and, for a client that speaks IPv4 through an IPv6 socket, `/proc/net/tcp6` (proc(5)):
+    addresses are hexadecimal in the machine's byte order, and the eighth column is the owner.
     """
     here = "0100007F" if sys.byteorder == "little" else "7F000001"
     mapped = "0000000000000000" + ("FFFF0000" if sys.byteorder == "little" else "0000FFFF")

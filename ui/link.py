@@ -1,40 +1,44 @@
 """The page's line to the engine: one client for all sessions, and what to do when the engine says that it is locked."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vault.errors import LockedError, StrongroomError
 
+if TYPE_CHECKING:
+    from engine.client import Client, LocalClient, OnNotify
 
-class Caller(Protocol):
-    """The engine's client over a socket, or the engine in the same process."""
-
-    def call(self, method: str, **params: Any) -> Any:
-        """The result of `method`; raises StrongroomError."""
+_line: list["Client | LocalClient"] = []
 
 
-_line: list[Caller] = []
-
-
-def connect(engine: Caller) -> None:
+def connect(engine: "Client | LocalClient") -> None:
     """Use `engine` from now on; called once, before the first session."""
     _line[:] = [engine]
 
 
-def call(method: str, **params: Any) -> Any:
-    """Ask the engine. If it is locked, forget what the session has and show the lock instead: does not return then."""
+def call(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> Any:
+    """Ask the engine. If it is locked, forget what the session has and show the lock instead: does not return then.
+
+    `on_notify` hears of progress, in this thread.
+    """
     try:
-        return _line[0].call(method, **params)
+        return _line[0].call(method, on_notify=on_notify, **params)
     except StrongroomError as error:
         if getattr(error, "code", 0) != LockedError.code:
             raise
     forget()
-    rerun()
+    return rerun()
 
 
 def status() -> dict[str, Any]:
     """The engine's state. The one call that is no user action, so it may be repeated by itself."""
     found: dict[str, Any] = _line[0].call("status")
     return found
+
+
+def is_locked(status: Mapping[str, Any]) -> bool:
+    """Whether the passphrase has to be given: the vault is closed, or open and out of its user's sight."""
+    return bool(status["state"] == "locked" or status.get("idle_locked"))
 
 
 def forget() -> None:
@@ -45,8 +49,9 @@ def forget() -> None:
         del st.session_state[key]
 
 
-def rerun() -> None:
+def rerun() -> NoReturn:
     """Draw the whole page anew, also from inside a fragment."""
     import streamlit as st
 
     st.rerun(scope="app")
+    raise AssertionError("st.rerun does not return")

@@ -4,10 +4,12 @@ Which screen is shown follows from what the engine says: no vault yet, locked, o
 engine does not check again.
 """
 
+from typing import Any
+
 import streamlit as st
 
 from ui import link, look, page_ask, page_first_run, page_folders, page_library, page_unlock
-from ui.shown import count, left
+from ui.shown import count, left, tag
 from vault.errors import StrongroomError
 
 _REFRESH_S = 2
@@ -24,10 +26,10 @@ def main() -> None:
     current = st.navigation([ask, library, folders], position="hidden")
     try:
         status = link.status()
-        if status["state"] == "none" or page_first_run.unfinished():
+        if status["state"] == "none" or (page_first_run.unfinished() and not link.is_locked(status)):
             page_first_run.show()
             return
-        if status["state"] == "locked":
+        if link.is_locked(status):
             page_unlock.show(status)
             return
         _bar([ask, library, folders])
@@ -36,14 +38,20 @@ def main() -> None:
         look.failure(error)
 
 
-def _bar(screens: list[object]) -> None:
+def _bar(screens: list[Any]) -> None:
     with st.container(key="bar", horizontal=True, vertical_alignment="center"):
-        st.html(f'<div class="brand">{look.MARK}Strongroom</div>', width="content")
+        st.html(tag("div.brand", look.MARK, "Strongroom"), width="content")
         for screen in screens:
             st.page_link(screen, width="content")
         st.space("stretch")
         _state()
-        if st.button("Lock", key="lock-now", icon=":material/lock:", type="tertiary", help="Ask for the passphrase again"):
+        if st.button(
+            "Lock",
+            key="lock-now",
+            icon=":material/lock:",
+            type="tertiary",
+            help="Ask for the passphrase again",
+        ):
             page_folders.lock()
 
 
@@ -52,9 +60,9 @@ def _state() -> None:
     try:
         status = link.status()
     except StrongroomError:
-        st.html('<div class="state bad"><i class="dot"></i>the engine does not answer</div>', width="content")
-        return
-    if status["state"] != "open":
+        # Nothing stays on the screen that the engine would not show now; the whole page says what is wrong.
+        status = {"state": "none"}
+    if status["state"] == "none" or link.is_locked(status):
         link.forget()
         link.rerun()
     st.html(progress(status), width="content")
@@ -71,8 +79,13 @@ def progress(status: dict[str, object]) -> str:
         seconds = status.get("seconds_left")
         if isinstance(seconds, int | float):
             words += f" · {left(seconds)}"
-        return f'<div class="state working good"><i class="dot"></i><span class="faint">{words}</span></div>'
-    return f'<div class="state good"><i class="dot"></i><span class="faint">{count(total, "file")}, up to date</span></div>'
+    elif status.get("scanning"):
+        words = "looking through the folders"
+    else:
+        words = f"{count(total, 'file')}, up to date" if total else "no files yet"
+    colour = ".good" if total or to_do else ""
+    working = ".working" if to_do or status.get("scanning") else ""
+    return tag(f"div.state{colour}{working}", tag("i.dot"), tag("span.faint", words))
 
 
 if __name__ == "__main__":

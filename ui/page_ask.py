@@ -1,72 +1,107 @@
 """Ask: a question, its answer statement by statement, and the passages that each rests on."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from ui import link, look, page_passage, page_purge
 from ui.page_passage import KINDS
-from ui.shown import count, date, escape, line, marked
+from ui.shown import count, date, escape, line, marked, tag
 from vault.errors import StrongroomError
 
 _LONGEST = 4_000
 """characters of a question; the engine has its own limit"""
+_EARLIER = 6
+_NEAREST = 5
+_QUOTED = 600
+"""characters of a passage on its card, of which three lines are shown"""
 
 
 def show() -> None:
     """Draw the screen."""
     turns = st.session_state.setdefault("turns", [])
-    typed = st.chat_input("Ask your papers…", key="question", max_chars=_LONGEST)
     if page_passage.opened() is None:
         _, middle, _ = st.columns([1, 6, 1])
         with middle:
-            _conversation(turns, typed)
+            _conversation(turns)
     else:
         left, right = st.columns([6, 5], gap="medium")
         with right:
             page_passage.show()
         with left:
-            _conversation(turns, typed)
+            _conversation(turns)
 
 
-def _conversation(turns: list[dict[str, Any]], typed: str | None) -> None:
+def _conversation(turns: list[dict[str, Any]]) -> None:
+    """The box, and below it the answers, newest first: the one just asked for is always where the eye is."""
     page_purge.receipt()
-    if not turns and not typed:
-        _welcome()
+    if not turns and not _welcome():
         return
-    for number, turn in enumerate(turns):
-        _turn(number, turn)
+    typed = st.chat_input("Ask on…" if turns else "Ask your papers…", key="question", max_chars=_LONGEST)
     if typed:
         _ask(turns, typed)
-    elif turns and st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary"):
+    if not turns:
+        _hints()
+        return
+    if st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary"):
         for key in ("turns", "conversation", "opened"):
             st.session_state.pop(key, None)
         st.rerun()
+    for number, turn in reversed(list(enumerate(turns))):
+        with st.container(key=f"turn-{number}"):
+            _turn(number, turn)
 
 
-def _welcome() -> None:
+def _welcome() -> bool:
+    """Say what can be asked; whether there is anything."""
     status = link.status()
     documents = int(status.get("documents") or 0)
-    if not status["folders"]:
-        st.html(
-            f'<div class="hero"><h1 class="title">Nothing to read yet</h1><p class="lead">Add a folder under <b>Folders</b>, and ask about '
-            "what is in it a moment later.</p></div>"
-        )
-        return
-    st.html(
-        '<div class="hero"><h1 class="title">What would you like to know?</h1>'
-        f'<p class="lead">{count(documents, "document")} can be asked. Every sentence of an answer shows the passage it comes from.</p>'
-        '<div class="hints"><span>narrow a question:</span><span><code>kind:mail</code></span><span><code>from:name</code></span>'
-        "<span><code>after:2025-01</code></span><span><code>folder:contracts</code></span></div></div>"
+    if not status.get("folders"):
+        look.hero("Nothing to read yet", "Add a folder under Folders, and ask about what is in it a moment later.")
+        return False
+    look.hero(
+        "What would you like to know?",
+        f"{count(documents, 'document')} can be asked. Every sentence of an answer shows the passage it comes from.",
     )
+    return True
+
+
+def _hints() -> None:
+    examples = [tag("code", each) for each in ("kind:mail", "from:name", "after:2025-01", "folder:contracts")]
+    st.html(tag("div.hints", tag("span", "Narrow a question with"), *examples))
+    _earlier()
+
+
+def _earlier() -> None:
+    """The conversations that the vault keeps, to go on with."""
+    found = link.call("conversations", limit=_EARLIER)["rows"]
+    if not found:
+        return
+    st.html(tag("h2.title.small", "Asked earlier"))
+    for row in found:
+        when = datetime.fromtimestamp(row["started"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+        html = tag(
+            "div.row", tag("div.name.plain", line(row["question"], 160), dir="auto"), tag("div.right.faint", when)
+        )
+        if look.pick(f"earlier-{row['id']}", html, "Open conversation"):
+            st.session_state["turns"] = link.call("conversation", id=row["id"])["answers"]
+            st.session_state["conversation"] = row["id"]
+            st.rerun()
 
 
 def _ask(turns: list[dict[str, Any]], typed: str) -> None:
-    st.html(f'<div class="question" dir="auto">{escape(typed)}</div>')
+    st.html(tag("div.question", escape(typed), dir="auto"))
     try:
-        with st.spinner("Searching, then reading the best passages…"):
-            answer = link.call("ask", question=typed, **_conversation_of())
+        with st.spinner("Searching…"):
+            reading = st.empty()
+
+            def stage(_method: str, params: Mapping[str, Any]) -> None:
+                names = " · ".join(line(page_passage.title(hit), 60) for hit in params.get("hits", ())[:3])
+                reading.html(tag("div.after", f"reading {names}"))
+
+            answer = link.call("ask", on_notify=stage, question=typed, **_conversation_of())
     except StrongroomError as error:
         look.failure(error)
         return
@@ -82,10 +117,10 @@ def _conversation_of() -> dict[str, Any]:
 
 
 def _turn(number: int, turn: Mapping[str, Any]) -> None:
-    st.html(f'<div class="question" dir="auto">{escape(turn["question"])}</div>')
+    st.html(tag("div.question", escape(turn["question"]), dir="auto"))
     full = turn.get("full_question")
     if full and full != turn["question"]:
-        st.html(f'<div class="readas">understood as: {line(full, 300)}</div>')
+        st.html(tag("div.readas", f"understood as: {line(full, 300)}"))
     if turn["abstained"]:
         _abstention(number, turn)
         return
@@ -93,21 +128,18 @@ def _turn(number: int, turn: Mapping[str, Any]) -> None:
     for n, statement in enumerate(turn["statements"]):
         _statement(number, n, statement, sources, numbers)
     _cards(number, sources)
-    st.html(f'<div class="after">{escape(_how(turn))}</div>')
+    st.html(tag("div.after", escape(_how(turn))))
 
 
 def _abstention(number: int, turn: Mapping[str, Any]) -> None:
-    missing = turn.get("missing") or ""
-    if not isinstance(missing, str):
-        missing = ", ".join(map(str, missing))
     st.html(
-        '<div class="abstain" data-testid="abstained">I found nothing in your papers that answers this.</div>'
-        + (f'<div class="lead">{escape(missing[:1].upper() + missing[1:])}</div>' if missing else "")
+        tag("div.abstain", "I found nothing in your papers that answers this.", data_testid="abstained")
+        + (tag("div.lead", escape(look.sentence(turn["missing"]))) if turn["missing"] else "")
     )
-    nearest = turn.get("nearest") or []
+    nearest = turn["nearest"][:_NEAREST]
     if nearest:
-        st.html(f'<div class="after">The nearest {count(len(nearest), "passage")}:</div>')
-        _cards(number, nearest[:5])
+        st.html(tag("div.after", "What comes nearest:"))
+        _cards(number, nearest)
 
 
 def _sources(turn: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], dict[tuple[str, int, int], int]]:
@@ -127,14 +159,25 @@ def _place(citation: Mapping[str, Any]) -> tuple[str, int, int]:
 
 
 def _statement(
-    turn: int, n: int, statement: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], numbers: Mapping[tuple[str, int, int], int]
+    turn: int,
+    n: int,
+    statement: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]],
+    numbers: Mapping[tuple[str, int, int], int],
 ) -> None:
     cited = [numbers[_place(citation)] for citation in statement["citations"]]
-    body = marked(statement["text"].strip(), statement.get("marks") or ())
-    marks = "".join(f"<sup>{number}</sup>" for number in cited)
-    doubt = "" if statement["supported"] else '<span class="unsupported">not supported by its passage</span>'
-    html = f'<div class="say" dir="auto" data-testid="statement">{body}{marks}{doubt}</div>'
-    if cited and look.pick(f"say-{turn}-{n}", html, f"Open passage {cited[0]}"):
+    html = tag(
+        "div.say",
+        marked(statement["text"], statement.get("marks") or ()),
+        *(tag("sup", str(number)) for number in cited),
+        "" if statement["supported"] else tag("span.unsupported", "not supported by its passage"),
+        tag("div.after", escape(look.sentence(statement["note"]))) if statement.get("note") else "",
+        dir="auto",
+        data_testid="statement",
+    )
+    if not cited:
+        st.html(html)
+    elif look.pick(f"say-{turn}-{n}", html, f"Open passage {cited[0]}"):
         page_passage.open_source(sources, cited[0] - 1)
         st.rerun()
 
@@ -156,10 +199,13 @@ def card(hit: Mapping[str, Any], number: int) -> str:
     folder, _, name = str(hit["path"]).rpartition("/")
     about.append(name if hit.get("title") else folder)
     meta = " · ".join(line(word, 80) for word in about if word)
-    return (
-        f'<div class="card" data-testid="source"><div class="top"><span class="n">{number}</span>'
-        f'<span class="name" dir="auto">{line(page_passage.title(hit))}</span></div><div class="meta">{meta}</div>'
-        f'<div class="quote" dir="auto">{marked(hit["quote"][:600], _relative(hit))}</div></div>'
+    name = tag("span.name", line(page_passage.title(hit)), dir="auto")
+    return tag(
+        "div.card",
+        tag("div.top", tag("span.n", str(number)), name),
+        tag("div.meta", meta),
+        tag("div.quote", marked(hit["quote"][:_QUOTED], _relative(hit)), dir="auto"),
+        data_testid="source",
     )
 
 
@@ -168,7 +214,5 @@ def _relative(hit: Mapping[str, Any]) -> list[tuple[int, int]]:
 
 
 def _how(turn: Mapping[str, Any]) -> str:
-    seconds = turn.get("seconds") or {}
-    spent = sum(value for value in seconds.values() if isinstance(value, int | float)) if isinstance(seconds, dict) else seconds
-    mode = "verbatim from your papers" if turn.get("mode") == "extractive" else f"written by {turn.get('mode')}"
-    return f"{mode} · {spent:.2f} s"
+    mode = "verbatim from your papers" if turn["mode"] == "extractive" else f"written by {turn['mode']}"
+    return f"{mode} · {turn['seconds'].get('total', 0):.2f} s"

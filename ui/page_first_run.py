@@ -1,16 +1,17 @@
 """The first run: a passphrase, the recovery code, the first folder."""
 
 import math
-from pathlib import Path
+import os
+import pwd
 
 import streamlit as st
 
 from ui import link, look
-from ui.shown import escape
+from ui.shown import escape, tag
 from vault.errors import StrongroomError
 
 _SHORTEST = 10
-_COMMON = frozenset("password passwort passphrase strongroom letmein qwertyuiop 1234567890 iloveyou welcome admin".split())
+_COMMON = ("password", "passwort", "passphrase", "strongroom", "letmein", "qwertyuiop", "1234567890", "iloveyou")
 
 
 def unfinished() -> bool:
@@ -26,15 +27,24 @@ def show() -> None:
 
 
 def _passphrase() -> None:
-    st.html(f'<div class="door">{look.MARK}</div>')
-    look.title("Choose a passphrase", "Everything Strongroom writes is encrypted with it. It stays on this machine and is sent nowhere.")
-    first = st.text_input("Passphrase", type="password", autocomplete="off", key="first", help="Four or five unrelated words are strong and can be remembered")
+    st.html(tag("div.door", look.MARK))
+    look.title(
+        "Choose a passphrase",
+        "Everything Strongroom writes is encrypted with it. It stays on this machine and is sent nowhere.",
+    )
+    first = st.text_input(
+        "Passphrase",
+        type="password",
+        autocomplete="off",
+        key="first",
+        placeholder="four or five unrelated words are strong, and can be remembered",
+    )
     _strength(first)
     again = st.text_input("The same again", type="password", autocomplete="off", key="again")
     look.notice(
         "faint",
-        "If you lose both the passphrase and the recovery code that comes next, the index and your questions are lost for good. "
-        "Your own files are not touched: they stay as they are.",
+        "If you lose both the passphrase and the recovery code that comes next, the index and your questions are lost "
+        "for good. Your own files are not touched: they stay as they are.",
     )
     if st.button("Create the vault", type="primary", width="stretch"):
         if len(first) < _SHORTEST:
@@ -61,23 +71,35 @@ def _create(passphrase: str) -> None:
 
 def _code() -> None:
     code = st.session_state["recovery_code"]
-    look.title("Write down the recovery code", "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.")
-    st.html(f'<div class="code" data-testid="recovery-code">{escape(code)}</div>')
-    typed = st.text_input("Type the code here to go on", autocomplete="off", key="typed", placeholder="as you wrote it down")
+    look.title(
+        "Write down the recovery code",
+        "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.",
+    )
+    st.html(tag("div.code", _grouped(code), data_testid="recovery-code"))
+    typed = st.text_input(
+        "Type the code here to go on", autocomplete="off", key="typed", placeholder="as you wrote it down"
+    )
     if st.button("I have it on paper", type="primary", width="stretch"):
         if _letters(typed) != _letters(code):
             look.notice("warn", "that is not the code above; compare it group by group")
             return
-        link.call("recovery_confirmed", code=code)
         for key in ("recovery_code", "typed"):
             st.session_state.pop(key, None)
         st.session_state["first_run"] = "folders"
         link.rerun()
 
 
+def _grouped(code: str) -> str:
+    """The code as HTML that breaks only between its groups."""
+    return "-<wbr>".join(tag("span", escape(group)) for group in code.split("-"))
+
+
 def _folders() -> None:
-    look.title("Where are your papers?", "Strongroom reads what lies in these folders and keeps up with changes. It never writes there.")
-    path = st.text_input("Folder", autocomplete="off", key="first_folder", value=str(Path.home() / "Documents"))
+    look.title(
+        "Where are your papers?",
+        "Strongroom reads what lies in these folders and keeps up with changes. It never writes there.",
+    )
+    path = st.text_input("Folder", autocomplete="off", key="first_folder", value=_documents())
     with st.container(horizontal=True):
         if st.button("Add and begin", type="primary"):
             try:
@@ -88,6 +110,14 @@ def _folders() -> None:
             _finish()
         if st.button("Later", type="tertiary"):
             _finish()
+
+
+def _documents() -> str:
+    """The usual folder. The process has no home of its own, and may not look whether the folder is there."""
+    try:
+        return f"{pwd.getpwuid(os.getuid()).pw_dir}/Documents"
+    except KeyError:
+        return ""
 
 
 def _finish() -> None:
@@ -102,8 +132,8 @@ def _letters(code: str) -> str:
 def strength(passphrase: str) -> tuple[int, str]:
     """How hard to guess, from 0 to 4, and what to say about it.
 
-    A rough upper bound: the kinds of characters to the power of how many different ones there are, and for several words
-    eleven bits each (a list of 2,048); what is on everybody's list counts nothing.
+    A rough upper bound: for each character the bits that its kinds allow, less a fifth, repeated ones left out; for
+    several words at most eleven bits each (a list of 2,048). What is on everybody's list is weak.
     """
     if not passphrase:
         return 0, ""
@@ -132,5 +162,5 @@ def _strength(passphrase: str) -> None:
     level, words = strength(passphrase)
     if words:
         kind = ("bad", "bad", "warn", "good", "good")[level]
-        bars = "".join(f'<i class="{"on" if n < level else ""}"></i>' for n in range(4))
-        st.html(f'<div class="{kind}"><div class="strength">{bars}</div><span style="font-size:.84rem">{words}</span></div>')
+        bars = [tag("i.on" if n < level else "i") for n in range(4)]
+        st.html(tag(f"div.{kind}", tag("div.strength", *bars), tag("div.after", words)))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import link, look
 from ui.page_library import STATES
-from ui.shown import count, left, line, size
+from ui.shown import count, left, line, size, tag
 from vault.errors import StrongroomError
 
 _MINUTES = {"5 minutes": 5, "10 minutes": 10, "30 minutes": 30, "1 hour": 60, "4 hours": 240, "never": 0}
@@ -30,7 +30,7 @@ def show() -> None:
 @st.fragment(run_every=2)
 def _progress() -> None:
     status = link.status()
-    if status["state"] != "open":
+    if status["state"] == "none" or link.is_locked(status):
         link.forget()
         link.rerun()
     files: Mapping[str, int] = status["files"]
@@ -50,24 +50,36 @@ def _progress() -> None:
         share = 100 * (total - to_do) / max(total, 1)
         words = [f"{status['rate_files_s']:.1f} files a second"] if status.get("rate_files_s") else []
         words += [left(status["seconds_left"])] if status.get("seconds_left") is not None else []
-        now = " · ".join(line(name, 60) for name in list(status.get("current") or ())[:2])
-        html += f'<div class="bar"><i style="width:{share:.1f}%"></i></div><div class="after">{" · ".join(words)}{" · " if words and now else ""}{now}</div>'
+        words += [line(name, 60) for name in list(status.get("current") or ())[:2]]
+        html += tag("div.bar", tag("i", style=f"width:{share:.1f}%")) + tag("div.after", " · ".join(words))
     st.html(html)
     if status.get("embedding_paused"):
-        look.notice("warn", status.get("reason") or "on battery: files are found by their words now, by their meaning once there is power")
+        look.notice(
+            "warn",
+            status.get("reason")
+            or "on battery: files are found by their words now, by their meaning once there is power",
+        )
 
 
 def _folder(folder: Mapping[str, Any]) -> None:
-    colour, words = {"watched": ("good", "watched"), "polled": ("good", "looked at every minute"), "missing": ("warn", "not there")}.get(
-        folder["state"], ("faint", str(folder["state"]))
-    )
+    colour, words = {
+        "watched": ("good", "watched"),
+        "polled": ("good", "looked at every minute"),
+        "missing": ("warn", "not there"),
+    }.get(folder["state"], ("faint", str(folder["state"])))
     if folder["paused"]:
         colour, words = "warn", "paused"
-    reason = f'<div class="meta">{line(folder["reason"], 300)}</div>' if folder.get("reason") else ""
+    state = tag(f"span.{colour}", tag("i.dot"), " ", line(words))
+    holds = count(int(folder.get("files") or 0), "file")
     with st.container(key=f"folder-{folder['id']}", border=True, horizontal=True, vertical_alignment="center"):
         st.html(
-            f'<div data-testid="folder"><div class="name" style="overflow-wrap:anywhere"><b><bdi>{line(folder["path"], 400)}</bdi></b></div>'
-            f'<div class="state"><span class="{colour}"><i class="dot"></i> {line(words)}</span> {count(int(folder.get("files") or 0), "file")}</div>{reason}</div>'
+            tag(
+                "div.folder",
+                tag("b", tag("bdi", line(folder["path"], 400))),
+                tag("div.state", state, tag("span", holds)),
+                tag("div.meta", line(folder["reason"], 300)) if folder.get("reason") else "",
+                data_testid="folder",
+            )
         )
         if folder["paused"]:
             if st.button("Resume", key=f"resume-{folder['id']}", icon=":material/play_arrow:", type="tertiary"):
@@ -81,19 +93,20 @@ def _folder(folder: Mapping[str, Any]) -> None:
 @st.dialog("Remove this folder?")
 def _remove(folder: Mapping[str, Any]) -> None:
     st.html(
-        f'<p><b><bdi>{line(folder["path"], 400)}</bdi></b></p><p>Strongroom stops reading it, and drops its '
-        f'{count(int(folder.get("files") or 0), "file")} from the index. The files themselves stay as they are.</p>'
+        f"<p><b><bdi>{line(folder['path'], 400)}</bdi></b></p><p>Strongroom stops reading it, and what it read from "
+        f"its {count(int(folder.get('files') or 0), 'file')} leaves the vault. The files themselves stay as they are.</p>"
     )
+    keep = st.checkbox("Keep what was read so far", key="keep-read")
     with st.container(horizontal=True):
         if st.button("Remove", type="primary", key="remove-now"):
-            _do("folders.remove", folder)
+            _do("folders.remove", folder, keep=keep)
         if st.button("Keep it", type="tertiary", key="keep-folder"):
             st.rerun()
 
 
-def _do(method: str, folder: Mapping[str, Any]) -> None:
+def _do(method: str, folder: Mapping[str, Any], **more: Any) -> None:
     try:
-        link.call(method, path=folder["path"])
+        link.call(method, path=folder["path"], **more)
     except StrongroomError as error:
         look.failure(error)
         return
@@ -101,10 +114,9 @@ def _do(method: str, folder: Mapping[str, Any]) -> None:
 
 
 def _add() -> None:
-    with st.form("add", border=False, clear_on_submit=False):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            path = st.text_input("Add a folder", key="new-folder", placeholder="/home/you/Documents", autocomplete="off")
-            go = st.form_submit_button("Add", icon=":material/add:", type="primary")
+    with st.form("add", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        path = st.text_input("Add a folder", key="new-folder", placeholder="/home/you/Documents", autocomplete="off")
+        go = st.form_submit_button("Add", icon=":material/add:", type="primary")
     if go:
         try:
             link.call("folders.add", path=path)
@@ -123,45 +135,52 @@ def _failed(status: Mapping[str, Any]) -> None:
         for row in link.call("files", state="failed", limit=_FAILED)["rows"]:
             name = str(row["path"]).rpartition("/")[2]
             st.html(
-                f'<div class="row"><div class="name"><bdi>{line(name)}</bdi></div><div class="right bad">{STATES["failed"][1]}</div>'
-                f'<div class="why faint">{line(row["reason"], 300)}</div></div>'
+                tag(
+                    "div.row",
+                    tag("div.name", tag("bdi", line(name))),
+                    tag("div.right.bad", STATES["failed"][1]),
+                    tag("div.why.faint", line(row["reason"], 300)),
+                )
             )
         if number > _FAILED:
-            st.html(f'<p class="after">and {number - _FAILED:,} more: see the Library, state “Failed”</p>')
+            st.html(tag("p.after", f"and {number - _FAILED:,} more: see the Library, state “Failed”"))
 
 
 def _locking(status: Mapping[str, Any]) -> None:
-    st.html('<h2 class="title" style="font-size:1.25rem">Locking</h2>')
+    st.html(tag("h2.title.small", "Locking"))
     minutes = status.get("auto_lock_minutes") or 0
     names = list(_MINUTES)
     now = next((name for name, value in _MINUTES.items() if value == minutes), None)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox(
-            "Ask for the passphrase again after", names, index=names.index(now) if now else None, key="minutes", width=240,
-            placeholder=f"{minutes:g} minutes",
-        )
+    chosen = st.selectbox(
+        "Ask for the passphrase again after",
+        names,
+        index=names.index(now) if now else None,
+        # The key holds what is set: set elsewhere, the widget shows that, and does not set it back.
+        key=f"minutes-{minutes:g}",
+        width=240,
+        placeholder=f"{minutes:g} minutes",
+    )
     if chosen is not None and _MINUTES[chosen] != minutes:
         link.call("settings.set", key="auto_lock_minutes", value=_MINUTES[chosen])
         link.rerun()
-    ends = status.get("lock_mode") == "all"
+    ends = bool(status.get("lock_ends_engine"))
     choice = st.radio(
         "When it locks by itself",
         ["watch", "end"],
         index=int(ends),
-        key="lock-mode",
+        key=f"lock-mode-{ends}",
         format_func={"watch": "Go on watching the folders", "end": "End the engine too"}.get,
         captions=[
-            "New and changed files are read meanwhile; the keys stay in the engine's memory, and the page shows nothing.",
-            "Nothing is read, and the keys leave the memory with the process. What changed is caught up with after unlocking.",
+            "New and changed files are read meanwhile. The page shows nothing; the keys stay in the engine's memory.",
+            "Nothing is read, and the keys leave the memory with the process. Unlocking catches up with what changed.",
         ],
     )
     if (choice == "end") != ends:
         link.call("settings.set", key="lock_ends_engine", value=choice == "end")
         link.rerun()
-    st.html('<p class="after">“Lock” at the top always ends the engine: no key stays in memory.</p>')
-    with st.container(horizontal=True):
-        if st.button("Lock now", key="lock-here", icon=":material/lock:"):
-            lock()
+    if st.button("Lock now", key="lock-here", icon=":material/lock:"):
+        lock()
+    st.html(tag("p.after", "Locking by hand always ends the engine: no key stays in memory."))
 
 
 def lock() -> None:

@@ -1,4 +1,4 @@
-"""A document, opened at a passage: its header, and the passage marked in its own text, with what stands before and after.
+"""A document, opened at a passage: its header, and the passage marked in its own text, with what stands around it.
 
 Only a stretch of the text is fetched and shown; it grows on request. Both the Ask and the Library screen show it beside
 what was clicked, and over it in a narrow window.
@@ -10,13 +10,14 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look, page_purge
-from ui.shown import date, escape, line, marked
+from ui.shown import date, escape, line, marked, tag
 from vault.errors import StrongroomError
 
 _BEFORE, _AFTER = 500, 1_500
 """characters of context around a passage: it is seen at once, without scrolling"""
 _OPENING = 3_000
 _MORE = 4_000
+_MOST = 20_000
 
 KINDS = {
     "mail": "Mail",
@@ -50,7 +51,15 @@ def open_source(sources: Sequence[Mapping[str, Any]], at: int) -> None:
 
 def open_document(document: str) -> None:
     """Open a document at its beginning."""
-    st.session_state["opened"] = {"document": document, "sources": [], "at": 0, "start": 0, "end": 0, "from": 0, "to": _OPENING}
+    st.session_state["opened"] = {
+        "document": document,
+        "sources": [],
+        "at": 0,
+        "start": 0,
+        "end": 0,
+        "from": 0,
+        "to": _OPENING,
+    }
 
 
 def opened() -> dict[str, Any] | None:
@@ -77,23 +86,48 @@ def show() -> None:
         except StrongroomError as error:
             look.failure(error)
             return
+        stretch = _without_fields(stretch, state)
         st.html(_header(document, state))
-        if stretch["start"] > 0 and st.button("Show what comes before", key="earlier", icon=":material/expand_less:", type="tertiary"):
-            state["from"] = max(0, state["from"] - _MORE)
+        if stretch["cut"] and st.button(
+            "Show what comes before", key="earlier", icon=":material/expand_less:", type="tertiary"
+        ):
+            state["from"] = max(0, stretch["start"] - _MORE)
+            state["to"] = min(state["to"], state["from"] + _MOST)
             st.rerun()
-        st.html(f'<div class="reading" dir="auto" data-testid="passage-text">{reading(stretch, state["start"], state["end"])}</div>')
-        if stretch["end"] < stretch["total"] and st.button("Show what comes after", key="later", icon=":material/expand_more:", type="tertiary"):
+        body = reading(stretch, state["start"], state["end"])
+        st.html(tag("div.reading", body, dir="auto", data_testid="passage-text"))
+        if stretch["end"] < stretch["total"] and st.button(
+            "Show what comes after", key="later", icon=":material/expand_more:", type="tertiary"
+        ):
             state["to"] = stretch["end"] + _MORE
             # The engine gives so much at a time; beyond it the window moves on instead of growing.
-            state["from"] = max(state["from"], state["to"] - 20_000)
+            state["from"] = max(state["from"], state["to"] - _MOST)
             st.rerun()
         for number, part in enumerate(document.get("attachments", ())[:20]):
-            html = f'<div class="card"><div class="name">{line(part["title"] or part["part"])}</div><div class="meta">Attachment</div></div>'
+            name = tag("div.name", line(part["title"] or part["part"]), dir="auto")
+            html = tag("div.card", name, tag("div.meta", "Attachment"))
             if look.pick(f"part-{number}", html, f"Open attachment {number + 1}"):
                 open_document(part["id"])
                 st.rerun()
-        if st.button("Purge…", key="purge", icon=":material/delete_forever:", type="tertiary", help="Remove this document from the vault for good"):
+        if st.button(
+            "Purge…",
+            key="purge",
+            icon=":material/delete_forever:",
+            type="tertiary",
+            help="Remove this document from the vault for good",
+        ):
             page_purge.ask_first(document)
+
+
+def _without_fields(stretch: dict[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """The stretch without a mail's own header lines, which stand above it already, unless they are what is cited."""
+    stretch = {**stretch, "cut": stretch["start"] > 0}
+    first = stretch["blocks"][0] if stretch["blocks"] else {"kind": ""}
+    if first["kind"] != "fields" or (state["end"] and state["start"] < first["end"]):
+        return stretch
+    rest = stretch["text"][first["end"] - stretch["start"] :].lstrip()
+    start = stretch["start"] + len(stretch["text"]) - len(rest)
+    return {**stretch, "text": rest, "start": start, "blocks": stretch["blocks"][1:], "cut": False}
 
 
 def _buttons(state: dict[str, Any]) -> None:
@@ -104,7 +138,13 @@ def _buttons(state: dict[str, Any]) -> None:
                 open_source(sources, at - 1)
                 st.rerun()
             st.html(f'<span class="state">{at + 1} of {len(sources)}</span>', width="content")
-            if st.button("Next", key="next", icon=":material/chevron_right:", type="tertiary", disabled=at + 1 >= len(sources)):
+            if st.button(
+                "Next",
+                key="next",
+                icon=":material/chevron_right:",
+                type="tertiary",
+                disabled=at + 1 >= len(sources),
+            ):
                 open_source(sources, at + 1)
                 st.rerun()
         st.space("stretch")
@@ -131,30 +171,33 @@ def _header(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:
     if len(places) > 3:
         rows.append(("", f"and {len(places) - 3} other places"))
     rows.append(("Note", escape(document.get("note") or "")))
-    listed = "".join(f"<dt>{name}</dt><dd><bdi>{value}</bdi></dd>" for name, value in rows if value)
-    name = line(title(document), 300)
-    return f'<div class="head"><div class="kind">{escape(kind)}</div><div class="name" dir="auto">{name}</div><dl>{listed}</dl></div>'
+    listed = [tag("dt", name) + tag("dd", tag("bdi", value)) for name, value in rows if value]
+    name = tag("div.name", line(title(document), 300), dir="auto")
+    return tag("div.head", tag("div.kind", escape(kind)), name, tag("dl", *listed))
 
 
 def title(document: Mapping[str, Any]) -> str:
     """A document's title, else its file's name."""
     if document.get("title"):
         return str(document["title"])
-    places = document.get("places") or [{"path": path} for path in document.get("paths", ())] or [{"path": document.get("path") or ""}]
+    places = (
+        document.get("places")
+        or [{"path": path} for path in document.get("paths", ())]
+        or [{"path": document.get("path") or ""}]
+    )
     return str(places[0]["path"]).rstrip("/").rpartition("/")[2] or "without a title"
 
 
 def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
-    """A stretch of a document as HTML: headings, quoted and header parts set apart, page breaks drawn, `start` to `end` marked.
-
-    Offsets are those of the document's text; every character of the stretch appears, escaped.
+    """A stretch of a document as HTML: headings, quoted and header parts set apart, page breaks drawn, and `start` to
+    `end` marked. Offsets are those of the document's text; every character of the stretch appears, escaped.
     """
     text, base = stretch["text"], stretch["start"]
 
     def piece(low: int, high: int) -> str:
         return marked(text[low - base : high - base], [(start - low, end - low)])
 
-    out = ['<span class="cut">… </span>'] if base > 0 else []
+    out = [tag("span.cut", "… ")] if stretch.get("cut") else []
     at, page = base, None
     for block in stretch["blocks"]:
         low, high = max(base, block["start"]), min(base + len(text), block["end"])
@@ -165,13 +208,15 @@ def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
             out.append(piece(at, low))
             at = low
             if page is not None or block["page"] > 1:
-                out.append(f'<span class="leaf">— page {int(block["page"])} —</span>')
+                out.append(tag("span.leaf", f"— page {int(block['page'])} —"))
             page = block["page"]
-        kind = block["kind"] if block["kind"] in {"heading", "fields", "quote", "signature", "row", "header"} else "plain"
+        kind = (
+            block["kind"] if block["kind"] in {"heading", "fields", "quote", "signature", "row", "header"} else "plain"
+        )
         out.append(piece(at, low))
-        out.append(f'<span class="{kind}">{piece(low, high)}</span>')
+        out.append(tag(f"span.{kind}", piece(low, high)))
         at = high
     out.append(piece(at, base + len(text)))
     if stretch["end"] < stretch["total"]:
-        out.append('<span class="cut"> …</span>')
+        out.append(tag("span.cut", " …"))
     return "".join(out)

@@ -6,16 +6,18 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look
-from ui.shown import count, escape, line
+from ui.shown import count, escape, line, tag
 from vault.errors import StrongroomError
 
 _NAMES = {
-    "documents": "documents",
-    "chunks": "passages",
-    "vectors": "vectors",
-    "turns": "questions and answers",
-    "locations": "places",
+    "documents": ("document", "documents"),
+    "attachments": ("attachment", "attachments"),
+    "chunks": ("passage", "passages"),
+    "vectors": ("vector", "vectors"),
+    "paths": ("place", "places"),
+    "turns": ("question with its answer", "questions with their answers"),
 }
+"""what a receipt counts"""
 
 
 @st.dialog("Purge for good?", icon=":material/delete_forever:")
@@ -24,14 +26,17 @@ def ask_first(document: Mapping[str, Any]) -> None:
     from ui.page_passage import title
 
     try:
-        preview = link.call("purge.preview", id=document["id"])
+        preview = link.call("purge.preview", name=document["id"])
     except StrongroomError as error:
         look.failure(error)
         return
+    found = preview["documents"]
+    attached = sum(int(each.get("attachments") or 0) for each in found)
+    with_them = f" and {count(attached, 'attachment')}" if attached else ""
     st.html(
-        f'<p><b>{line(title(document))}</b> is removed from the vault: its text, its entries in both indexes, and the questions '
-        "and answers that quote it. The file on your disk stays, and is not read again unless you allow it.</p>"
-        + figures(preview)
+        f"<p><b>{line(title(document))}</b>{with_them} will leave the vault: the text, the entries in both indexes, "
+        "and the questions and answers that show it.</p><p>The file on your disk stays where it is. It is not read "
+        "again unless you allow it.</p>"
     )
     sure = st.checkbox("Yes, remove it from the vault for good", key="sure")
     with st.container(horizontal=True):
@@ -44,12 +49,12 @@ def ask_first(document: Mapping[str, Any]) -> None:
 def _purge(document: Mapping[str, Any]) -> None:
     try:
         with st.spinner("Removing, and reading back…"):
-            receipt = link.call("purge", documents=[document["id"]], confirm=True)
+            receipt = link.call("purge", names=[document["id"]], confirm=True)
     except StrongroomError as error:
         look.failure(error)
         return
-    # Answers that quote the document are gone from the vault; what the page still holds of them goes too.
-    for key in ("opened", "turns", "conversation"):
+    # Answers that show the document are gone from the vault; what the page still holds of them goes too.
+    for key in ("opened", "file", "turns", "conversation"):
         st.session_state.pop(key, None)
     st.session_state["receipt"] = receipt
     link.rerun()
@@ -61,14 +66,39 @@ def receipt() -> None:
     if found is None:
         return
     with st.container(key="receipt", border=True):
-        st.html('<p class="good"><b>Purged, and read back to make sure.</b></p>' + figures(found))
+        st.html(_summary(found))
+        with st.expander("What was looked for, and what a purge cannot reach"):
+            st.html(_details(found))
         if st.button("Put away", type="tertiary", key="put-away"):
             del st.session_state["receipt"]
             st.rerun()
 
 
-def figures(found: Mapping[str, Any]) -> str:
-    """The counts of a preview or receipt as HTML; each other entry on a line of its own."""
-    counted = [(key, value) for key, value in found.items() if isinstance(value, int) and not isinstance(value, bool) and key in _NAMES]
-    told = [count(value, _NAMES[key].removesuffix("s"), _NAMES[key]) for key, value in counted]
-    return f'<p class="after">{escape(" · ".join(told))}</p>' if told else ""
+def _summary(found: Mapping[str, Any]) -> str:
+    removed = found["removed"]
+    told = [count(removed[key], *names) for key, names in _NAMES.items() if removed.get(key)]
+    if found["confirmed"]:
+        head = tag("b", "Purged. Nothing of it was found when the vault was read back.")
+        colour = "good"
+    else:
+        head = tag("b", "Removed, but something was still found when the vault was read back.")
+        colour = "bad"
+    return tag(f"div.{colour}", head, data_testid="receipt") + tag("div.after", escape(" · ".join(told)))
+
+
+def _details(found: Mapping[str, Any]) -> str:
+    rows = [
+        tag(
+            "tr",
+            tag("td", line(check["what"])),
+            tag("td", line(check["where"])),
+            tag("td", f"found {check['found']:,}"),
+        )
+        for check in found.get("checks", ())
+    ]
+    elsewhere = int(found.get("elsewhere") or 0)
+    others = tag("p", f"Other documents in the vault that hold the same text: {elsewhere:,}. They stay.")
+    left = [tag("li", escape(each)) for each in found.get("not_covered", ())]
+    return (
+        tag("table.checks", *rows) + (others if elsewhere else "") + "<p>Not reached by a purge:</p>" + tag("ul", *left)
+    )

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look
+from ui.shown import tag
 from vault.errors import DamagedVaultError, StrongroomError
 
 
@@ -14,18 +15,24 @@ def show(status: dict[str, Any]) -> None:
         link.forget()
         st.session_state["at_the_door"] = True
     with st.container(key="door"):
-        st.html(f'<div class="door">{look.MARK}<h1 class="title">Strongroom is locked</h1></div>')
-        look_after = (
-            "it locked itself because nobody used it for a while; it goes on watching your folders"
+        st.html(tag("div.door", look.MARK))
+        look.title(
+            "Strongroom is locked",
+            "It locked itself because nobody used it for a while. It goes on watching your folders."
             if status.get("idle_locked")
-            else "your index, questions and answers are encrypted until you open it"
+            else "Your index, questions and answers are encrypted until you open it.",
         )
-        st.html(f'<p class="lead">{look_after[0].upper()}{look_after[1:]}.</p>')
         with st.form("unlock", border=False):
             passphrase = st.text_input(
-                "Passphrase or recovery code", type="password", autocomplete="off", key="passphrase", placeholder="Passphrase"
+                "Passphrase or recovery code",
+                type="password",
+                autocomplete="off",
+                key="passphrase",
+                placeholder="Passphrase",
             )
-            older = st.session_state.get("older", False) and st.checkbox("Open it although it is older than it should be")
+            older = st.session_state.get("older", False) and st.checkbox(
+                "Open it although it is older than it should be"
+            )
             if st.form_submit_button("Unlock", type="primary", width="stretch"):
                 _unlock(passphrase, accept_older=older)
 
@@ -36,13 +43,13 @@ def _unlock(passphrase: str, *, accept_older: bool) -> None:
         return
     try:
         with st.spinner("Opening…"):
-            link.call("unlock", passphrase=passphrase, **({"accept_older": True} if accept_older else {}))
+            link.call("unlock", passphrase=passphrase, accept_older=accept_older)
     except StrongroomError as error:
         look.failure(error)
         # What is older than its anchor may be opened all the same, but only by somebody who has read that it is.
         if getattr(error, "code", 0) == DamagedVaultError.code and not accept_older:
             st.session_state["older"] = True
-            look.notice("warn", "if you know why, tick the box that appears after the next try and unlock again")
+            look.notice("warn", "if you know why it is older, press Unlock once more, tick the box, and unlock")
         return
     link.forget()
     link.rerun()

@@ -75,8 +75,8 @@ def run(
 ) -> None:
     """Serve the page until the process is told to end (SIGTERM, SIGINT).
 
-    `listening_socket` is bound to 127.0.0.1:`port` and listens already; `engine_socket` is the page's end of the pair it shares
-    with the engine. The page answers at `http://<label>.localhost:<port>/`; `token` opens it once (empty: none does).
+    `listening_socket` is bound to 127.0.0.1:`port` and listens already; `engine_socket` is the page's line to the
+    engine. The page answers at `http://<label>.localhost:<port>/`; `token` opens it once (empty: none does).
     `session_key`, 32 bytes, makes the browsers' cookies: given the same again, a page that was started anew lets the
     same browsers in. Each line that comes in on `open_requests` is another one-time token.
     """
@@ -133,17 +133,20 @@ def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
 
 
 def page(index: str) -> str:
-    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser, and
-    without the inline script, which the content security policy refuses anyway, and the pointer to an interface that is off."""
-    icon = Path(__file__).with_name("assets") / "mark.svg"
-    data = re.sub(r"\s+", " ", icon.read_text(encoding="utf-8")).replace("#", "%23").replace('"', "'").strip()
-    head = f'<meta name="google" content="notranslate" /><link rel="icon" href="data:image/svg+xml,{data}" />'
+    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser; without
+    its inline script, which the content security policy would refuse, and without the pointer to an interface that is
+    off."""
+    from ui.look import mark_url
+
+    head = f'<meta name="google" content="notranslate" /><link rel="icon" href="{mark_url()}" />'
     index = re.sub(r"<!--.*?-->", "", index, flags=re.DOTALL)
     index = re.sub(r"<script>.*?</script>", "", index, flags=re.DOTALL)
     index = re.sub(r'<link rel="(?:shortcut icon|service-desc)"[^>]*>', "", index)
     index = re.sub(r"<title>.*?</title>", f"<title>Strongroom</title>{head}", index, flags=re.DOTALL)
     index, changed = re.subn(
-        r'<html lang="en">', '<html lang="en" translate="no" class="notranslate" spellcheck="false" autocorrect="off">', index
+        r'<html lang="en">',
+        '<html lang="en" translate="no" class="notranslate" spellcheck="false" autocorrect="off">',
+        index,
     )
     if changed != 1:
         raise RuntimeError("streamlit's index.html is not as expected")

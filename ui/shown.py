@@ -1,10 +1,12 @@
 """How text that others wrote is shown: as text, never as markup, with what cannot be seen made visible.
 
-Everything from a document, a file's name or the engine's messages goes through here before the page gets it. The result is
-HTML in which every character of the source is escaped, so that no image, link, style or script of a document comes to
-life; the page's content security policy is the second line. Streamlit's Markdown elements are never given such text.
+Everything from a document, a file's name or the engine's messages goes through here before the page gets it. The
+result is HTML in which every character of the source is escaped, so that no image, link, style or script of a document
+comes to life; the page's content security policy is the second line. Streamlit's Markdown elements are never given
+such text.
 """
 
+import calendar
 import html
 import re
 import unicodedata
@@ -28,7 +30,7 @@ _BIDI = {
 
 # Runs of: controls other than tab and newline; directional characters; characters that show nothing (zero-width
 # spaces and joiners, fillers, invisible operators, variation selectors beyond the emoji ones, tags); private use; what
-# is no character at all. A single joiner and the two emoji selectors are left to `_symbol`: scripts and emoji need them.
+# is no character at all. The two emoji selectors are not among them, and a single joiner is left by `_symbol`.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\ue000-\uf8ff"
@@ -78,6 +80,17 @@ def line(text: object, limit: int = 200) -> str:
     """`text` as HTML on one line: white space folded, and cut after `limit` characters with an ellipsis."""
     folded = " ".join(str(text).split())
     return escape(folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…")
+
+
+def tag(what: str, *inner: str, **attributes: str) -> str:
+    """An HTML element around `inner`, which is HTML already. `what` is its name and classes, as in `div.card.wide`; the
+    values of `attributes` are escaped here, an underscore in a name stands for a hyphen.
+    """
+    name, *classes = what.split(".")
+    if classes:
+        attributes = {"class": " ".join(classes), **attributes}
+    listed = "".join(f' {key.replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{listed}>{''.join(inner)}</{name}>"
 
 
 def marked(text: str, marks: Iterable[tuple[int, int]]) -> str:
@@ -138,5 +151,4 @@ def date(written: str | None) -> str:
     found = re.match(r"(\d{4})-(\d\d)-(\d\d)", written or "")
     if found is None or not 1 <= int(found[2]) <= 12:
         return written or ""
-    month = ("January February March April May June July August September October November December").split()
-    return f"{int(found[3])} {month[int(found[2]) - 1]} {found[1]}"
+    return f"{int(found[3])} {calendar.month_name[int(found[2])]} {found[1]}"

@@ -1,6 +1,6 @@
 """An answer: statements, each tied to the passages it rests on, or an abstention that says what is missing.
 
-`to_json` gives the form that commands print, the page shows and the history keeps; docs/reference has its schema.
+`Answer.to_json` gives the form that commands print, the page shows and the history keeps; docs/reference has its schema.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,37 +55,36 @@ class Answer:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """by stage"""
 
+    def to_json(self) -> dict[str, Any]:
+        """The published form: citations and nearest passages as hits, ranked from 1 in the order they are shown."""
+        from retrieval.passage import hit
 
-def to_json(answer: Answer) -> dict[str, Any]:
-    """The published form: citations and nearest passages as hits, ranked from 1 in the order they are shown."""
-    from retrieval.passage import hit
-
-    rank = 0
-    statements = []
-    for statement in answer.statements:
-        cited = []
-        for citation in statement.citations:
-            rank += 1
-            passage = replace(citation.passage, start=citation.start, end=citation.end, text=citation.quote)
-            cited.append({**hit(passage, rank), "marks": _pairs(citation.marks)})
-        statements.append(
-            {
-                "text": statement.text,
-                "supported": statement.supported,
-                "citations": cited,
-                "marks": _pairs(statement.marks),
-                "note": statement.note,
-            }
-        )
-    return {
-        "question": answer.question,
-        "mode": answer.mode,
-        "abstained": answer.abstained,
-        "missing": answer.missing,
-        "statements": statements,
-        "nearest": [hit(passage, rank) for rank, passage in enumerate(answer.nearest, start=1)],
-        "seconds": {stage: round(seconds, 4) for stage, seconds in answer.seconds.items()},
-    }
+        rank = 0
+        statements = []
+        for statement in self.statements:
+            cited = []
+            for citation in statement.citations:
+                rank += 1
+                passage = replace(citation.passage, start=citation.start, end=citation.end, text=citation.quote)
+                cited.append({**hit(passage, rank), "marks": _pairs(citation.marks)})
+            statements.append(
+                {
+                    "text": statement.text,
+                    "supported": statement.supported,
+                    "citations": cited,
+                    "marks": _pairs(statement.marks),
+                    "note": statement.note,
+                }
+            )
+        return {
+            "question": self.question,
+            "mode": self.mode,
+            "abstained": self.abstained,
+            "missing": self.missing,
+            "statements": statements,
+            "nearest": [hit(passage, rank) for rank, passage in enumerate(self.nearest, start=1)],
+            "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
+        }
 
 
 def _pairs(marks: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -1,0 +1,129 @@
+"""The sample's papers in an index in memory: real parsers, chunker, keyword index, vectors and search, but no vault."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from generation import extractive
+from generation.answer import Answer
+from ingest import chunk as chunking
+from ingest import registry
+from retrieval import keyword
+from retrieval.embed import Embedder
+from retrieval.index import Index
+from retrieval.passage import Passage
+from vault import documents, schema
+from vault.records import Document
+
+SAMPLE = Path(__file__).resolve().parents[1] / "sample_corpus"
+
+
+class Household:
+    """Holds the sample's papers; asks them."""
+
+    def __init__(self, embedder: Embedder, papers: Path = SAMPLE / "papers") -> None:
+        self.embedder = embedder
+        self._db = apsw.Connection(":memory:")
+        schema.migrate(self._db)
+        self._db.execute(
+            "INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, ?, ?, 0, 0, 0)",
+            (bytes(papers), str(papers)),
+        )
+        self.ids: dict[tuple[str, str], str] = {}
+        """document ids by file, relative to the sample's folder, and part"""
+        for number, path in enumerate(sorted(each for each in papers.rglob("*") if each.is_file()), start=1):
+            self._take(number, path)
+        self.index = Index(self, embedder)
+        self.index.refresh()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[apsw.Connection]:
+        yield self._db
+
+    def search(self, question: str, k: int = 20) -> list[Passage]:
+        return self.index.search(question, k=k)
+
+    def ask(self, question: str, k: int = 20) -> Answer:
+        return extractive.answer(question, self.search(question, k), self.embedder, self.text_of)
+
+    def text_of(self, document: str) -> str:
+        return documents.text_of(self._db, document) or ""
+
+    @contextlib.contextmanager
+    def without(self, document_ids: set[str]) -> Iterator[None]:
+        """The same papers less some documents, for as long as the context lasts."""
+        with self._db:
+            numbers = [documents.find(self._db, each) for each in document_ids]
+            self._db.execute("SAVEPOINT whole")
+            removed = documents.remove(self._db, [each for each in numbers if each is not None])
+            keyword.remove(self._db, {*removed.chunks, *(-each for each in numbers if each is not None)})
+            whole, self.index = self.index, Index(self, self.embedder)
+            self.index.refresh()
+            try:
+                yield
+            finally:
+                self.index = whole
+                self._db.execute("ROLLBACK TO whole")
+                self._db.execute("RELEASE whole")
+
+    def _take(self, file: int, path: Path) -> None:
+        self._db.execute(
+            "INSERT INTO file (id, folder, path, shown, size, mtime_ns, inode, state, changed)"
+            " VALUES (?, 1, ?, ?, 0, 0, 0, 'done', 0)",
+            (file, bytes(path), str(path)),
+        )
+        with path.open("rb") as opened:
+            for document in registry.parse(opened, path.name, registry.Context(name=path.name)):
+                assert isinstance(document, Document), document
+                self.ids[str(path.relative_to(SAMPLE)), document.part] = document.id
+                number = documents.find(self._db, document.id) or self._store(document, path)
+                parent = documents.find(self._db, document.parent) if document.parent else None
+                documents.place(self._db, file, document.part, number, parent)
+
+    def _store(self, document: Document, path: Path) -> int:
+        before = chunking.prefix(document, path.name)
+        chunks = chunking.chunk(document, self.embedder.count_tokens, before)
+        texts = [chunking.embedded(before, each.heading, document.text[each.start : each.end]) for each in chunks]
+        keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
+        number, ids = documents.add(self._db, document, prefix=before, chunks=chunks, keys=keys)
+        names = f"{document.title} {path.relative_to(SAMPLE)} {document.part} {document.metadata.get('sender', '')}"
+        keyword.add(self._db, [*zip(ids, texts, strict=True), (-number, names)])
+        values = [each.astype("<f2").tobytes() for each in self.embedder.embed(texts)]
+        self._db.executemany("INSERT OR IGNORE INTO vector VALUES (?, ?)", list(zip(ids, values, strict=True)))
+        return number
+
+
+def questions() -> list[dict[str, Any]]:
+    """The sample's questions; sample_corpus/README.md says what their keys mean."""
+    found: list[dict[str, Any]] = json.loads((SAMPLE / "questions.json").read_text(encoding="utf-8"))
+    return found
+
+
+def cited(house: Household, question: dict[str, Any], answer: Answer, first: int = 3) -> bool:
+    """Whether every passage that the question asks for is among the first citations."""
+    shown = [citation for statement in answer.statements for citation in statement.citations][:first]
+
+    def there(place: dict[str, str]) -> bool:
+        document, quote = house.ids[place["file"], place["part"]], _plain(place["quote"])
+        # A long quote may be cited in part; what is cited of it must then lie within it.
+        return any(
+            c.passage.document == document and (quote in _plain(c.quote) or _plain(c.quote) in quote) for c in shown
+        )
+
+    either = any(there(place) for place in (question, *question.get("or", ())))
+    return either and all(there(place) for place in question.get("also", ()))
+
+
+def answering(house: Household, question: dict[str, Any]) -> set[str]:
+    """Ids of all documents that answer the question, older versions included."""
+    places = [question, *question.get("also", ()), *question.get("or", ()), *question.get("counter", ())]
+    return {house.ids[place["file"], place["part"]] for place in places}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())

@@ -175,15 +175,17 @@ def recognise(file: BinaryIO, name: str) -> Format:
         raise UnreadableError("empty: the file holds 0 bytes")
     extension = _extension(name)
     by_name = _BY_EXTENSION.get(extension)
-    found = sniff.container(file, head) or sniff.content(head, by_name.name if by_name else "")
+    found = sniff.container(file, head)
+    if not found:
+        marked = next((each for each in FORMATS if head.startswith(each.magic)), None)
+        if marked:
+            # A zip of no known kind whose name says more (a damaged .docx) is left to that parser to explain.
+            return by_name if marked.name == "zip" and by_name else marked
+        found = sniff.content(head, by_name.name if by_name else "")
     if found == "encrypted":
         raise UnreadableError("needs a password", "save a copy without one into a watched folder")
     if found:
         return _BY_NAME[found]
-    for each in FORMATS:
-        if head.startswith(each.magic):
-            # A zip of no known kind whose name says more (a damaged .docx) is left to that parser to explain.
-            return by_name if each.name == "zip" and by_name else each
     if by_name:
         return by_name
     if not extension and sniff.is_text(head):

@@ -82,7 +82,7 @@ def header_row(rows: Sequence[Sequence[str]]) -> int:
     usual = widths.most_common(1)[0][0]
     for index, row in enumerate(rows[:_PREAMBLE]):
         filled = [cell.strip() for cell in row if cell.strip()]
-        if len(filled) < max(2, 0.5 * usual):
+        if len(filled) < max(2, 0.7 * usual):
             continue
         if any(is_value(cell) for cell in filled) or len(set(filled)) < len(filled):
             # Columns may be headed by years: numbers in a header are fine if the rows below have words beside them.

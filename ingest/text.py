@@ -26,7 +26,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     markdown = found.name == "markdown"
     parts = tuple(blocks(text, markdown=markdown))
     title = next((text[each.start : each.end] for each in parts if each.kind == "heading"), "")
-    title = title.strip("# \t").strip() if markdown else ""
+    title = title if markdown else ""
     yield Document(
         id=identity,
         kind=kind.tell(found.name, name, title, text),
@@ -80,7 +80,8 @@ def blocks(text: str, *, markdown: bool) -> Iterator[Block]:
         if not line.strip():
             continue
         if heading:
-            yield Block(here, stop, "heading", len(heading[1]))
+            if heading[2]:
+                yield Block(here + heading.start(2), here + heading.end(2), "heading", len(heading[1]))
         elif row:
             if not _RULE.match(line):
                 rows += 1

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-from retrieval.index import Index
 
 from engine import listing, settings
 from engine.zygote import Zygote
@@ -29,6 +28,7 @@ from ingest.follow import Follower
 from ingest.pipeline import Pipeline
 from retrieval import keyword, query
 from retrieval.embed import Embedder
+from retrieval.index import Index
 from retrieval.passage import hit
 from vault import backup, documents, purge
 from vault.errors import LockedError, StrongroomError
@@ -92,7 +92,7 @@ class Engine:
             return shown
         pipeline = self._open.pipeline
         with self._open.vault.read() as db:
-            states = dict(db.execute("SELECT state, count(*) FROM file GROUP BY state").fetchall())
+            states = listing.states(db)
             found = db.execute("SELECT count(*) FROM document").get
             folders = self._folder_rows(db)
         to_do = pipeline.to_do()
@@ -138,7 +138,7 @@ class Engine:
         return self.status()
 
     def lock(self, *, mode: str = "all") -> dict[str, Any]:
-        """`all` ends this process, and with it every trace in memory; `page` asks the passphrase before it shows more."""
+        """`all` ends this process, and with it all that it has in memory; `page` asks for the passphrase again."""
         if mode == "page":
             self._page_locked = True
         else:
@@ -217,7 +217,7 @@ class Engine:
             self._active = self._now()
             self.ended.wait(0.1)
         with opened.vault.read() as db:
-            return {"files": dict(db.execute("SELECT state, count(*) FROM file GROUP BY state").fetchall())}
+            return {"files": listing.states(db)}
 
     def files(self, **filters: Any) -> dict[str, Any]:
         """A page of the files, with state and reason; see `listing.files`."""
@@ -281,7 +281,7 @@ class Engine:
     def conversations(self, *, offset: int = 0, limit: int = 50) -> dict[str, Any]:
         """The history, newest first: each conversation by its first question."""
         with self._opened().vault.read() as db:
-            rows = db.execute(
+            rows: list[Any] = db.execute(
                 "SELECT conversation.id, started, (SELECT question FROM turn WHERE conversation = conversation.id"
                 " ORDER BY turn.id LIMIT 1) FROM conversation ORDER BY started DESC LIMIT ? OFFSET ?",
                 (min(limit, listing.MOST_ROWS), max(0, offset)),
@@ -292,7 +292,7 @@ class Engine:
     def conversation(self, id: str) -> dict[str, Any]:  # noqa: A002
         """One conversation's answers, as they were given."""
         with self._opened().vault.read() as db:
-            rows = db.execute("SELECT answer FROM turn WHERE conversation = ? ORDER BY id", (id,)).fetchall()
+            rows: list[Any] = db.execute("SELECT answer FROM turn WHERE conversation = ? ORDER BY id", (id,)).fetchall()
         return {"id": id, "answers": [json.loads(answer) for (answer,) in rows]}
 
     # --- purge ------------------------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class Engine:
     def receipts(self) -> dict[str, Any]:
         """The receipts of all purges, newest first."""
         with self._opened().vault.read() as db:
-            rows = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
+            rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
         return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}
 
     # --- keys, settings, backups ------------------------------------------------------------------------------------
@@ -548,7 +548,7 @@ def _in_conversation(vault: Vault, typed: str, conversation_id: str | None) -> s
     if not conversation_id:
         return typed
     with vault.read() as db:
-        rows = db.execute(
+        rows: list[Any] = db.execute(
             "SELECT full_question, answer FROM turn WHERE conversation = ? ORDER BY id DESC LIMIT ?",
             (conversation_id, _EARLIER),
         ).fetchall()

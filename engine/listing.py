@@ -16,6 +16,12 @@ _FILE_ORDER = {"path": "shown", "state": "state", "size": "size", "modified": "m
 _DOCUMENT_ORDER = {"title": "title", "kind": "kind", "sender": "sender", "date": "time", "added": "added"}
 
 
+def states(db: apsw.Connection) -> dict[str, int]:
+    """How many files are in each state."""
+    rows: list[Any] = db.execute("SELECT state, count(*) FROM file GROUP BY state").fetchall()
+    return dict(rows)
+
+
 def files(
     db: apsw.Connection,
     *,
@@ -96,7 +102,7 @@ def list_documents(
     clause = " AND ".join(where)
     order = _order(_DOCUMENT_ORDER, sort, descending=descending)
     total = db.execute(f"SELECT count(*) FROM document WHERE {clause}", values).get
-    found = db.execute(
+    found: list[Any] = db.execute(
         f"SELECT number, id, kind, title, sender, date, pages, note FROM document WHERE {clause} ORDER BY {order}, number"
         " LIMIT ? OFFSET ?",
         (*values, _limit(limit), max(0, offset)),

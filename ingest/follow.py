@@ -1,6 +1,6 @@
 """Keeping the vault's list of files equal to what lies in the folders: at the start by comparing, then by watching.
 
-`Follower` turns what `ingest/scan.py` finds and `ingest/watch.py` reports into rows; the pipeline reads what waits there.
+`Follower` turns what `ingest/scan.py` finds and `ingest/watch.py` reports into rows, which the pipeline reads.
 """
 
 import os
@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -16,6 +17,8 @@ from ingest import filesystem, scan
 from ingest.pipeline import Pipeline
 from ingest.scan import Changes, Entry, Known, Unread
 from ingest.watch import Report, Watcher
+from retrieval import keyword
+from vault import documents
 from vault.errors import StrongroomError
 from vault.vault import Vault
 
@@ -138,7 +141,7 @@ class Follower:
         status = os.stat(real)
         self._watcher.remove(folder.path)
         with self._turn, self._vault.write() as db:
-            rows = db.execute("SELECT id, path FROM file WHERE folder = ?", (folder.id,)).fetchall()
+            rows: list[Any] = db.execute("SELECT id, path FROM file WHERE folder = ?", (folder.id,)).fetchall()
             moved = [(real + bytes(old)[len(folder.path) :], number) for number, old in rows]
             db.executemany(
                 "UPDATE file SET path = ?, shown = ? WHERE id = ?",
@@ -228,8 +231,10 @@ class Follower:
         if changes.moved or changes.changed or reasons:
             with self._vault.write() as db:
                 self._move(db, changes.moved, folders)
+                keyword.describe(db, documents.documents_in(db, [row.id for row, _ in changes.moved]))
                 db.executemany(
-                    "UPDATE file SET size = ?, mtime_ns = ?, inode = ?, state = ?, reason = ?, changed = ? WHERE id = ?",
+                    "UPDATE file SET size = ?, mtime_ns = ?, inode = ?, state = ?, reason = ?, changed = ?"
+                    " WHERE id = ?",
                     [(e.size, e.mtime_ns, e.inode, *_state(e), time.time(), row.id) for row, e in changes.changed],
                 )
                 for folder, said in reasons.items():
@@ -266,7 +271,8 @@ class Follower:
         # Two files may have swapped names, and paths are unique: all leave their old ones first.
         db.executemany("UPDATE file SET path = ? WHERE id = ?", [(b"\0%d" % row.id, row.id) for row, _ in pairs])
         for row, entry in pairs:
-            db.execute("DELETE FROM file WHERE path = ?", (entry.path,))
+            # What lay there before is among those that are gone, and is forgotten with its documents in a moment.
+            db.execute("UPDATE file SET path = CAST(x'00' || CAST(id AS TEXT) AS BLOB) WHERE path = ?", (entry.path,))
             db.execute(
                 "UPDATE file SET path = ?, shown = ?, folder = ?, inode = ? WHERE id = ?",
                 (entry.path, _shown(entry.path), _owner(entry.path, folders), entry.inode, row.id),
@@ -280,7 +286,8 @@ class Follower:
         reason = self._watcher.add(folder.path)
         with self._vault.write() as db:
             db.execute(
-                "UPDATE folder SET state = ?, reason = ? WHERE id = ? AND state != 'missing' AND (state, reason) != (?, ?)",
+                "UPDATE folder SET state = ?, reason = ?"
+                " WHERE id = ? AND state != 'missing' AND (state, reason) != (?, ?)",
                 (*(seen := ("polled" if reason else "watched", reason)), folder.id, *seen),
             )
 
@@ -307,7 +314,7 @@ class Follower:
         columns = "SELECT id, path, size, mtime_ns, inode, state = 'cloud', reason LIKE 'cannot be %' FROM file"
         with self._vault.read() as db:
             if places is None or folder.path in places:
-                rows = db.execute(f"{columns} WHERE folder = ?", (folder.id,)).fetchall()
+                rows: list[Any] = db.execute(f"{columns} WHERE folder = ?", (folder.id,)).fetchall()
             else:
                 rows = []
                 for place in places:  # the file itself, and all below it: `0` is the byte after `/`

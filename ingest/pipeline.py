@@ -1,9 +1,9 @@
 """From a file on disk to chunks that can be found: parse, chunk, store, embed.
 
-`Pipeline` keeps the vault in step with the files that `ingest/follow.py` says are there. Three kinds of threads work on it:
-readers take waiting files through a parse worker, one writer stores what they read (so that many small files share a
-commit), and one embedder follows with the vectors. The vault's rows are the only queue: killed at any moment, it goes on
-from them.
+`Pipeline` keeps the vault in step with the files that `ingest/follow.py` says are there. Three kinds of threads
+work on it: readers take waiting files through a parse worker, one writer stores what they read (so that many small
+files share a commit), and one embedder follows with the vectors. The vault's rows are the only queue: killed at any
+moment, it goes on from them.
 """
 
 import contextlib
@@ -13,19 +13,19 @@ import queue
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import apsw
-from retrieval.index import Index
 
 from engine.zygote import WorkerDiedError, Zygote
 from ingest import chunk as chunking
 from ingest.registry import UnreadableError, UnsupportedError
 from retrieval import keyword
 from retrieval.embed import Embedder
+from retrieval.index import Index
 from vault import documents, purge
 from vault.errors import StrongroomError
 from vault.records import Chunk, Document, Problem
@@ -35,6 +35,7 @@ READERS = 2  # one a core of the smallest machine; parsing hides behind embeddin
 COMMIT_DOCUMENTS = 256  # documents a commit at most: bounds both what a crash repeats and how long a question waits
 COMMIT_SECONDS = 0.25  # and this long at most, so that a saved file is found within a second
 EMBED_CHUNKS = 32  # a batch; a question waits for at most one
+_FOREIGN = "in a language that the embedding model does not know: found by its words"
 _SHOWN_PROBLEMS = 3  # in a file's reason; the rest are counted
 
 
@@ -57,6 +58,7 @@ class Finished:
     """A file that has been read to its end, or to where it failed."""
 
     file: int
+    path: bytes
     size: int
     mtime_ns: int
     hash: bytes | None
@@ -99,6 +101,7 @@ class Pipeline:
         self._read: queue.Queue[Read | Finished] = queue.Queue(maxsize=COMMIT_DOCUMENTS)
         self._seen: dict[int, set[str]] = {}
         self._unstored: list[Read | Finished] = []
+        self._renamed: dict[int, set[int]] = {}  # file id → documents in it that lay elsewhere already
         self._again: set[int] = set()  # files to be read once more
         self._embedding: dict[int, int] = {}  # file id → its last chunk; final once the embedder has passed it
         self._cursor = 0
@@ -118,7 +121,7 @@ class Pipeline:
     def start(self) -> None:
         """Begin with what an earlier run left unfinished."""
         with self.vault.write() as db:
-            removed = self._remove_documents(db, documents.unplaced(db))
+            removed = _let_go(db, documents.unplaced(db))
             for file, last in db.execute(
                 "SELECT file.id, coalesce(max(chunk.id), 0) FROM file LEFT JOIN location ON location.file = file.id"
                 " LEFT JOIN chunk ON chunk.document = location.document WHERE file.state = 'embedding' GROUP BY file.id"
@@ -171,7 +174,7 @@ class Pipeline:
                 lost |= documents.remove_locations(db, file)
                 db.execute("DELETE FROM file WHERE id = ?", (file,))
                 self._embedding.pop(file, None)
-            removed = self._remove_documents(db, documents.unplaced(db, lost))
+            removed = _let_go(db, lost)
         self.index.refresh(removed.chunks)
         return removed
 
@@ -217,26 +220,30 @@ class Pipeline:
             # O_NONBLOCK: opening a pipe must not wait for a writer.
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            return Finished(file, 0, 0, None, "failed", f"cannot be opened: {(error.strerror or str(error)).lower()}")
+            return Finished(
+                file, path, 0, 0, None, "failed", f"cannot be opened: {(error.strerror or str(error)).lower()}"
+            )
         try:
             return self._read_descriptor(file, descriptor, path)
         except OSError as error:
-            return Finished(file, 0, 0, None, "failed", f"cannot be read: {(error.strerror or str(error)).lower()}")
+            return Finished(
+                file, path, 0, 0, None, "failed", f"cannot be read: {(error.strerror or str(error)).lower()}"
+            )
         finally:
             os.close(descriptor)
 
     def _read_descriptor(self, file: int, descriptor: int, path: bytes) -> Finished:
         status = os.fstat(descriptor)
-        done = Finished(file, status.st_size, status.st_mtime_ns, None, "failed", "")
+        done = Finished(file, path, status.st_size, status.st_mtime_ns, None, "failed", "")
         if not stat.S_ISREG(status.st_mode):
-            return _ended(done, "unsupported", "not a regular file")
+            return replace(done, state="unsupported", reason="not a regular file")
         if status.st_size == 0:
-            return _ended(done, "done", "empty: 0 bytes")
+            return replace(done, state="done", reason="empty: 0 bytes")
         digest = _hash(descriptor)
-        done = Finished(file, status.st_size, status.st_mtime_ns, digest, "done", "")
+        done = replace(done, hash=digest, state="done")
         with self.vault.read() as db:
             if purge.is_purged(db, digest.hex()):
-                return _ended(done, "purged", "")
+                return replace(done, state="purged", reason="")
             twin = db.execute(
                 "SELECT id, state, outcome, reason FROM file WHERE hash = ? AND id != ? AND state IN"
                 " ('done', 'partial', 'embedding', 'unsupported', 'failed')",
@@ -244,37 +251,43 @@ class Pipeline:
             ).fetchone()
         if twin is not None and _same_format(self.vault, twin[0], path):
             state = twin[2] if twin[1] == "embedding" else twin[1]
-            return Finished(file, status.st_size, status.st_mtime_ns, digest, state, twin[3], copy_of=twin[0])
+            return Finished(file, path, status.st_size, status.st_mtime_ns, digest, state, twin[3], copy_of=twin[0])
         problems: list[Problem] = []
         notes: list[str] = []
         count = 0
+        foreign = False
         name = os.fsdecode(os.path.basename(path))
         try:
-            for each in self.zygote.parse(descriptor, name):
+            for each in self.zygote.parse(descriptor, name, sha256=digest.hex()):
                 if self._stop.is_set():
-                    return _ended(done, "waiting", "")
+                    return replace(done, state="waiting", reason="")
                 if isinstance(each, Problem):
                     problems.append(each)
                     continue
                 if each.part == "" and each.id != digest.hex():
-                    return _ended(done, "waiting", "")  # it changed while it was read: once more
+                    return replace(done, state="waiting", reason="")  # it changed while it was read: once more
                 count += 1
                 if each.note:
                     notes.append(f"{each.part}: {each.note}" if each.part else each.note)
-                self._put(self._prepare(file, each, name))
+                read = self._prepare(file, each, name)
+                foreign = foreign or bool(read.language)
+                self._put(read)
         except UnsupportedError as error:
-            return _ended(done, "unsupported", error.message)
+            return replace(done, state="unsupported", reason=error.message)
         except (UnreadableError, WorkerDiedError) as error:
             problems.append(Problem("", error.message))
             if not count:
-                return _ended(done, "failed", error.message)
+                return replace(done, state="failed", reason=error.message)
         after = os.fstat(descriptor)
         if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
-            return _ended(done, "waiting", "")
+            return replace(done, state="waiting", reason="")
         reason = _summary(problems, notes)
         if not count:
-            return _ended(done, "failed", reason or "nothing readable in it")
-        return _ended(done, "partial" if problems or notes else "done", reason)
+            return replace(done, state="failed", reason=reason or "nothing readable in it")
+        state = "partial" if problems or notes else "done"
+        if foreign:
+            reason = "; ".join(filter(None, [reason, _FOREIGN]))
+        return replace(done, state=state, reason=reason)
 
     def _prepare(self, file: int, document: Document, name: str) -> Read:
         with self.vault.read() as db:
@@ -284,15 +297,15 @@ class Pipeline:
                 " AND document.message_id IS NULL",
                 (file, document.part),
             ).get
+        language = "" if self.embedder.knows_language(document.text) else "unknown"
         if known is not None:  # only its place is new
-            return Read(file, document, "", (), (), (), "")
+            return Read(file, document, "", (), (), (), language)
         prefix = frozen or chunking.prefix(document, name)
         chunks = tuple(chunking.chunk(document, self.embedder.count_tokens, prefix))
         inputs = tuple(
             chunking.embedded(prefix, piece.heading, document.text[piece.start : piece.end]) for piece in chunks
         )
         keys = tuple(hashlib.blake2b(each.encode(), digest_size=16).digest() for each in inputs)
-        language = "" if self.embedder.knows_language(document.text) else "unknown"
         return Read(file, document, prefix, chunks, keys, inputs, language)
 
     def _put(self, each: Read | Finished) -> None:
@@ -337,8 +350,6 @@ class Pipeline:
                     removed = documents.Removed(removed.documents + gone.documents, removed.chunks + gone.chunks)
             kept = set(removed.chunks)
             keyword.add(db, [(number, words) for number, words in indexed if number not in kept])
-            if removed.chunks:
-                keyword.remove(db, removed.chunks)
         self.index.refresh(removed.chunks)
         with self._work:
             for each in batch:
@@ -355,6 +366,8 @@ class Pipeline:
         if purge.is_purged(db, document.id):
             return []
         number = documents.find(db, document.id)
+        if number is not None:
+            self._renamed.setdefault(read.file, set()).add(number)
         indexed: list[tuple[int, str]] = []
         if number is None:
             if not read.prefix:  # known when it was prepared, gone since
@@ -370,18 +383,23 @@ class Pipeline:
         return indexed
 
     def _store_outcome(self, db: apsw.Connection, done: Finished) -> documents.Removed:
-        if db.execute("SELECT 1 FROM file WHERE id = ?", (done.file,)).get is None:
+        row = db.execute("SELECT path, size, mtime_ns FROM file WHERE id = ?", (done.file,)).fetchone()
+        if row is None:
             return documents.Removed()
-        if done.state == "waiting" or done.file in self._again:
+        moved = bytes(row[0]) != done.path and done.hash is None  # renamed before it was opened
+        changed = done.hash is not None and tuple(row[1:]) != (done.size, done.mtime_ns)  # since it was opened, perhaps
+        if done.state == "waiting" or done.file in self._again or changed:
             self._again.discard(done.file)
             db.execute("UPDATE file SET size = ?, mtime_ns = ? WHERE id = ?", (done.size, done.mtime_ns, done.file))
             return documents.Removed()
+        if moved:
+            return documents.Removed()
         if done.copy_of is not None:
             lost = documents.remove_locations(db, done.file)
-            documents.copy_locations(db, done.copy_of, done.file)
+            lost |= documents.copy_locations(db, done.copy_of, done.file)
         else:
             lost = documents.remove_locations(db, done.file, keep=self._seen.get(done.file, set()))
-        removed = self._remove_documents(db, documents.unplaced(db, lost), index=False)
+        removed = _let_go(db, lost | self._renamed.pop(done.file, set()))
         if done.state == "purged":
             db.execute("DELETE FROM file WHERE id = ?", (done.file,))
             return removed
@@ -393,7 +411,8 @@ class Pipeline:
         if last is not None:
             self._embedding[done.file] = last
         db.execute(
-            "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ? WHERE id = ?",
+            "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ?"
+            " WHERE id = ?",
             (
                 done.size,
                 done.mtime_ns,
@@ -405,14 +424,6 @@ class Pipeline:
                 done.file,
             ),
         )
-        return removed
-
-    def _remove_documents(
-        self, db: apsw.Connection, numbers: Iterable[int], *, index: bool = True
-    ) -> documents.Removed:
-        removed = documents.remove(db, numbers)
-        if index and removed.chunks:
-            keyword.remove(db, removed.chunks)
         return removed
 
     # --- the embedder -----------------------------------------------------------------------------------------------
@@ -431,9 +442,9 @@ class Pipeline:
     def _embed_batch(self) -> bool:
         """Give the next chunks their vectors; False when every chunk has one."""
         with self.vault.read() as db:
-            rows = db.execute(
-                "SELECT chunk.id, chunk.key, document.id, document.prefix, chunk.start, chunk.end, chunk.heading FROM chunk"
-                " JOIN document ON number = chunk.document WHERE chunk.id > ?"
+            rows: list[Any] = db.execute(
+                "SELECT chunk.id, chunk.key, document.id, document.prefix, chunk.start, chunk.end, chunk.heading"
+                " FROM chunk JOIN document ON number = chunk.document WHERE chunk.id > ?"
                 " AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
                 (self._cursor, EMBED_CHUNKS),
             ).fetchall()
@@ -458,6 +469,8 @@ class Pipeline:
             with self.vault.write() as db:
                 self._finish_embedded(db, last)
         self._cursor = max(self._cursor, last)
+        if not self._claimed and not self._embedding:
+            self.progress.started, self.progress.finished = 0.0, 0
         return False
 
     def _inputs(self, db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[bytes, str]:
@@ -495,16 +508,21 @@ class Pipeline:
                 return
 
 
+def _let_go(db: apsw.Connection, numbers: Collection[int]) -> documents.Removed:
+    """Remove those of the documents that lie nowhere any more; the others are found by where they lie now."""
+    gone = documents.unplaced(db, numbers)
+    removed = documents.remove(db, gone)
+    keyword.remove(db, {*removed.chunks, *(-number for number in gone)})
+    keyword.describe(db, set(numbers) - set(gone))
+    return removed
+
+
 def _hash(descriptor: int) -> bytes:
     with os.fdopen(os.dup(descriptor), "rb") as file:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").digest()
         file.seek(0)
     return digest
-
-
-def _ended(done: Finished, state: str, reason: str) -> Finished:
-    return Finished(done.file, done.size, done.mtime_ns, done.hash, state, reason)
 
 
 def _same_format(vault: Vault, twin: int, path: bytes) -> bool:
@@ -514,7 +532,7 @@ def _same_format(vault: Vault, twin: int, path: bytes) -> bool:
     return other is not None and Path(os.fsdecode(other)).suffix.lower() == Path(os.fsdecode(path)).suffix.lower()
 
 
-def _summary(problems: Sequence[Problem], notes: Sequence[str]) -> str:
+def _summary(problems: list[Problem], notes: list[str]) -> str:
     said = notes[:_SHOWN_PROBLEMS] + [
         f"{p.part}: {p.reason}" if p.part else p.reason for p in problems[:_SHOWN_PROBLEMS]
     ]

@@ -1,4 +1,4 @@
-"""Documents, the files they lie in, and their chunks as rows. Functions over a connection; the caller holds the transaction."""
+"""Documents, the files they lie in, and their chunks as rows. The caller holds the transaction."""
 
 import json
 import time
@@ -99,14 +99,21 @@ def place(db: apsw.Connection, file: int, part: str, number: int, parent: int | 
     )
 
 
-def copy_locations(db: apsw.Connection, source: int, target: int) -> int:
-    """Give a file with the same bytes the same documents; returns how many."""
+def copy_locations(db: apsw.Connection, source: int, target: int) -> set[int]:
+    """Give a file with the same bytes the same documents; returns their numbers."""
     db.execute(
         "INSERT OR REPLACE INTO location (file, part, document, parent)"
         " SELECT ?, part, document, parent FROM location WHERE file = ?",
         (target, source),
     )
-    return db.changes()
+    return documents_in(db, [target])
+
+
+def documents_in(db: apsw.Connection, files: Iterable[int]) -> set[int]:
+    """The numbers of the documents that lie in these files."""
+    return {
+        number for file in files for (number,) in db.execute("SELECT document FROM location WHERE file = ?", (file,))
+    }
 
 
 def remove_locations(db: apsw.Connection, file: int, *, keep: Collection[str] = ()) -> set[int]:

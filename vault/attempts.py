@@ -42,5 +42,5 @@ def _read(path: Path) -> tuple[int, float]:
     try:
         found = json.loads(read_small(path, 1000))
         return min(max(int(found["failed"]), 0), 1000), float(found["last"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ArithmeticError, ValueError, KeyError, TypeError):
         return 0, 0.0

@@ -37,6 +37,7 @@ def name(epoch: int) -> str:
 
 def create(path: Path, key: bytes) -> apsw.Connection:
     """Make an empty encrypted database, 0600. The file must not exist."""
+    _check_key(key)
     with system_errors(path, "make"):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     return _connect(path, key)
@@ -108,6 +109,8 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
         # because the copies that VACUUM INTO writes are named by an address.
         db = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
         try:
+            # Before the first read, which would open the log: then there is no shared-memory file.
+            db.pragma("locking_mode", "EXCLUSIVE")
             _unlock(db, key)
             for pragma, value, expected in _STRICT:
                 db.pragma(pragma, value)
@@ -129,9 +132,14 @@ def check_encrypted_or_new(path: Path) -> None:
 
 
 def _unlock(db: apsw.Connection, key: bytes) -> None:
-    if len(key) != 32 or not any(key):
-        raise ValueError("a database key is 32 bytes")  # an empty one would mean a plain database
+    _check_key(key)
     db.pragma("cipher", "chacha20")
     # `raw:` says that these are the key's bytes; any other form runs a second, slow derivation.
     db.pragma("key", f"raw:{key.hex()}")
     db.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a wrong key fails here, not at the first question
+
+
+def _check_key(key: bytes) -> None:
+    """An empty key would silently mean a plain database."""
+    if len(key) != 32 or not any(key):
+        raise ValueError("a database key is 32 bytes")

@@ -1,6 +1,7 @@
 """A vault to try things on, and children to crash."""
 
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -24,10 +25,11 @@ class Place:
     state: Path
     code: str
 
-    def open(self, secret: str = PASSPHRASE, **options) -> Vault:
-        return Vault.open(self.folder, secret, state=self.state, **options)
+    def open(self, secret: str = "", **options) -> Vault:
+        """With the recovery code, which costs no derivation, unless a secret is given."""
+        return Vault.open(self.folder, secret or self.code, state=self.state, **options)
 
-    def settings(self, secret: str = PASSPHRASE, **options) -> dict[str, str]:
+    def settings(self, secret: str = "", **options) -> dict[str, str]:
         vault = self.open(secret, **options)
         try:
             with vault.read() as db:
@@ -40,12 +42,21 @@ class Place:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))
 
 
-@pytest.fixture
-def place(tmp_path) -> Place:
-    """A new vault, closed."""
-    vault, code = Vault.create(tmp_path / "vault", PASSPHRASE, state=tmp_path / "state", cost=FLOOR)
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Place:
+    """A vault that was made once, at the lowest cost that a header may ask for."""
+    root = tmp_path_factory.mktemp("made")
+    vault, code = Vault.create(root / "vault", PASSPHRASE, state=root / "state", cost=FLOOR)
     vault.close()
-    return Place(tmp_path / "vault", tmp_path / "state", code)
+    return Place(root / "vault", root / "state", code)
+
+
+@pytest.fixture
+def place(made, tmp_path) -> Place:
+    """A new vault, closed."""
+    shutil.copytree(made.folder, tmp_path / "vault")
+    shutil.copytree(made.state, tmp_path / "state")
+    return Place(tmp_path / "vault", tmp_path / "state", made.code)
 
 
 @pytest.fixture

@@ -1,0 +1,206 @@
+"""What the commands print for people: answers, hits, lists. Text of documents goes through `terminal`, always."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ui import shown
+from ui.terminal import Style, columns, cut, plain, prose, wrapped
+
+_QUOTE_LINES = 4  # of a passage in a list of hits
+_HIDDEN = "…"
+
+
+def place(hit: Mapping[str, Any]) -> str:
+    """Where a hit stands: `~/Mail/2026.mbox, 3, page 2`."""
+    where = [short(hit["path"])]
+    if hit["part"]:
+        where.append(plain(hit["part"]))
+    if hit["page"]:
+        where.append(f"page {hit['page']}")
+    return ", ".join(where)
+
+
+def short(path: str) -> str:
+    """A path with the home folder as `~`."""
+    home = os.path.expanduser("~")
+    inside = home not in ("", "/") and (path == home or path.startswith(home + "/"))
+    return plain("~" + path[len(home) :] if inside else path)
+
+
+def answer(found: Mapping[str, Any], style: Style) -> list[str]:
+    """The statements, each with the numbers of its citations, then the citations; or that there is no answer."""
+    lines: list[str] = []
+    numbers: dict[tuple[Any, ...], int] = {}
+    cited: list[Mapping[str, Any]] = []
+    for statement in found["statements"]:
+        marks = []
+        for citation in statement["citations"]:
+            key = (citation["document"], citation["path"], citation["part"], citation["page"])
+            if key not in numbers:
+                numbers[key] = len(numbers) + 1
+                cited.append(citation)
+            marks.append(f"[{numbers[key]}]")
+        sources = " ".join(dict.fromkeys(marks))
+        text = wrapped(statement["text"], statement.get("marks", ()), style=style)
+        lines += [f"{text} {style.faint(sources)}"]
+        if not statement["supported"]:
+            lines.append(style.bad("the passages cited do not say this"))
+        if statement.get("note"):
+            lines.append(wrapped(f"({statement['note']})", style=style, indent="  "))
+        lines.append("")
+    if found["abstained"]:
+        lines += [wrapped(found["missing"] or "nothing in the vault answers this", style=style), ""]
+        if found["nearest"]:
+            lines += [style.strong("nearest passages")]
+            lines += [line for hit in found["nearest"] for line in passage(hit, style)]
+        return lines
+    return [*lines, *(source(number, hit, style) for number, hit in enumerate(cited, start=1))]
+
+
+def source(number: int, hit: Mapping[str, Any], style: Style) -> str:
+    """One line: number, place, and for mail who wrote it and when."""
+    told = [place(hit)]
+    if hit["sender"]:
+        told.append(plain(hit["sender"]))
+    if hit["date"]:
+        told.append(shown.date(hit["date"]))
+    others = len(hit["other_paths"])
+    if others:
+        told.append(f"and at {shown.count(others, 'other place')}")
+    return f"{style.faint(f'[{number}]')} {' · '.join(told)}"
+
+
+def passage(hit: Mapping[str, Any], style: Style) -> list[str]:
+    """A hit: its rank and place, then the beginning of its text."""
+    title = f"{plain(hit['title'])} · " if hit["title"] else ""
+    head = f"{hit['rank']}. {style.strong(title)}{source(0, hit, Style(colours=False)).removeprefix('[0] ')}"
+    quoted = wrapped(hit["quote"], hit.get("marks", ()), style=style, indent="   ").split("\n")
+    if len(quoted) > _QUOTE_LINES:
+        quoted = [*quoted[: _QUOTE_LINES - 1], "   " + _HIDDEN]
+    return [head, *quoted, ""]
+
+
+def hits(found: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
+    """Search results, best first."""
+    return [line for hit in found for line in passage(hit, style)] or ["nothing was found"]
+
+
+def status(found: Mapping[str, Any], style: Style) -> list[str]:
+    """What the engine says of itself."""
+    life = {"none": "there is none yet", "locked": "locked", "open": "open"}[found["state"]]
+    if found.get("idle_locked"):
+        life = "locked after a while without use; its folders are watched"
+    lines = [f"vault    {short(found['vault'])} ({life})"]
+    if not found.get("running", True):
+        lines.append("engine   not running: `strongroom open` starts it")
+    if "folders" not in found:
+        return lines
+    lines += [f"folder   {line}" for line in folders(found["folders"], style)]
+    states = found["files"]
+    told = [f"{number:,} {state}" for state, number in sorted(states.items(), key=lambda pair: -pair[1])]
+    lines.append(f"files    {', '.join(told) or 'none yet'}")
+    lines.append(
+        f"index    {shown.count(found['documents'], 'document')}, {shown.count(found['chunks'], 'passage')},"
+        f" {found['vectors']:,} of them also by meaning"
+    )
+    if found["to_do"] or found.get("scanning"):
+        left = shown.left(found["seconds_left"]) if found.get("seconds_left") is not None else ""
+        now = ", ".join(filter(None, [f"{found['to_do']:,} to do", left, ", ".join(map(plain, found["current"][:2]))]))
+        lines.append(f"now      {now}")
+    if found.get("reason"):
+        lines.append(f"         {style.bad(plain(found['reason']))}")
+    minutes = found["auto_lock_minutes"]
+    lines.append(f"lock     after {minutes:g} minutes without use" if minutes else "lock     never by itself")
+    return lines
+
+
+def folders(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
+    """One line a folder."""
+    lines = []
+    for row in rows:
+        state = "paused" if row["paused"] and row["state"] != "kept" else row["state"]
+        told = [shown.count(row["files"], "file")]
+        if row["to_do"]:
+            told.append(f"{row['to_do']:,} to do")
+        if row["failed"]:
+            told.append(style.bad(f"{row['failed']:,} failed"))
+        reason = f": {plain(row['reason'])}" if row["reason"] else ""
+        lines.append(f"{short(row['path'])}  {state}{reason}; {', '.join(told)}")
+    return lines or ["none yet: `strongroom add FOLDER` adds one"]
+
+
+def documents(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
+    """One line a document: the start of its id, date, kind, title, first place."""
+    lines = []
+    for row in rows:
+        where = short(row["paths"][0]) if row["paths"] else ""
+        more = f" (+{len(row['paths']) - 1})" if len(row["paths"]) > 1 else ""
+        date = plain((row["date"] or "")[:10])
+        title = cut(plain(row["title"]) or "(no title)", 48)
+        pad = " " * (48 - columns(title))
+        lines.append(f"{style.faint(row['id'][:12])}  {date:10}  {plain(row['kind']):9}  {title}{pad}  {where}{more}")
+        if row["note"]:
+            lines.append(style.faint(f"{'':14}{plain(row['note'])}"))
+    return lines
+
+
+def files(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
+    """One line a file: state, size, path, and the reason for its state."""
+    lines = []
+    for row in rows:
+        state = f"{row['state']:11}"
+        coloured = style.bad(state) if row["state"] == "failed" else state
+        reason = f": {plain(row['reason'])}" if row["reason"] else ""
+        lines.append(f"{coloured} {shown.size(row['size']):>7}  {short(row['path'])}{reason}")
+    return lines
+
+
+def document(found: Mapping[str, Any], text: str, style: Style) -> list[str]:
+    """A document's properties, then its text."""
+    lines = [style.strong(plain(found["title"]) or "(no title)")]
+    named = {
+        "from": found["sender"],
+        "to": found["recipients"],
+        "date": found["date"],
+        "kind": found["kind"],
+        "pages": found["pages"],
+        "note": found["note"],
+        "id": found["id"],
+    }
+    lines += [f"{name:8} {plain(value)}" for name, value in named.items() if value]
+    for where in found["places"]:
+        part = f", {plain(where['part'])}" if where["part"] else ""
+        lines.append(f"{'in':8} {short(where['path'])}{part}")
+    for attached in found["attachments"]:
+        lines.append(f"{'with':8} {plain(attached['title'] or attached.get('part', ''))} ({attached['id'][:12]})")
+    return [*lines, "", prose(text)]
+
+
+def preview(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a purge would take."""
+    lines = []
+    for each in found:
+        with_it = f", with {shown.count(each['attachments'], 'attachment')}" if each["attachments"] else ""
+        lines.append(f"  {plain(each['title']) or '(no title)'} ({plain(each['kind'])}{with_it})")
+        lines += [f"    {short(path)}" for path in each["paths"]]
+    return lines
+
+
+def receipt(found: Mapping[str, Any], style: Style) -> list[str]:
+    """What a purge removed, what was looked for afterwards, and what it does not cover."""
+    removed = found["removed"]
+    lines = [
+        f"purged {shown.count(removed['documents'], 'document')}: "
+        + ", ".join(f"{number:,} {name}" for name, number in removed.items() if number and name != "documents")
+    ]
+    verdict = style.good("nothing was found") if found["confirmed"] else style.bad("something was found, see below")
+    lines.append(f"looked for it afterwards in {shown.count(len(found['checks']), 'place')}: {verdict}")
+    for check in found["checks"]:
+        told = f"{plain(check['what'])} in {plain(check['where'])}: {check['found']:,} found"
+        lines.append("  " + (style.bad(told) if check["found"] else style.faint(told)))
+    if found["elsewhere"]:
+        lines.append(f"{shown.count(found['elsewhere'], 'other document')} in the vault hold some of the same text")
+    lines.append("not covered by this:")
+    lines += [wrapped(f"- {each}", style=style, indent="  ") for each in found["not_covered"]]
+    return lines

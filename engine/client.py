@@ -122,7 +122,7 @@ class LocalClient:
         """Return the result of `method`; raises StrongroomError."""
         try:
             return protocol.call(self._methods, self._engine, method, params, on_notify or (lambda *_: None))
-        except protocol.InvalidParamsError as error:
+        except (protocol.InvalidParamsError, protocol.UnknownMethodError) as error:
             raise EngineFailedError(f"{method}: {error}", "this is an error in Strongroom itself") from error
 
 

@@ -127,7 +127,9 @@ def _live(stand: _Stand, *, browser: bool, on_ready: Callable[[str], None]) -> N
         if early >= _MOST_CRASHES:
             raise GaveUpError(f"the engine ended {early} times shortly after its start", "the reason stands above")
         how = f"by signal {-ended}" if ended < 0 else f"with exit status {ended}"
-        print(f"strongroom: the engine ended unexpectedly {how}; it is started again, locked", file=sys.stderr)
+        print(
+            f"strongroom: the engine ended unexpectedly {how}; it is started again, locked", file=sys.stderr, flush=True
+        )
         _pause(stand, 0.5 * 2**early)
 
 
@@ -200,12 +202,12 @@ def _fork(main: Callable[[], None], *, keep: list[int]) -> int:
         main()
         status = 0
     except (StrongroomError, ImportError) as error:
-        print(f"strongroom: {error}", file=sys.stderr)
+        print(f"strongroom: {error}", file=sys.stderr, flush=True)
         status = _REFUSED
     except BaseException as error:  # noqa: BLE001 - a child must not go on as the launcher
         from engine.protocol import place
 
-        print(f"strongroom: failed: {place(error)}", file=sys.stderr)
+        print(f"strongroom: failed: {place(error)}", file=sys.stderr, flush=True)
     finally:
         os._exit(status)
 
@@ -265,7 +267,7 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
             if pid == life.zygote and not life.ending:
                 # Without it no file can be read: a new life, and the engine closes its vault before.
                 life.zygote = 0
-                print("strongroom: the process that starts the parsers ended unexpectedly", file=sys.stderr)
+                print("strongroom: the process that starts the parsers ended unexpectedly", file=sys.stderr, flush=True)
                 os.kill(life.engine, signal.SIGTERM)
             if pid == life.page:
                 life.page = None
@@ -273,7 +275,7 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
                 if status == _REFUSED << 8 or page_ends >= _MOST_CRASHES:
                     raise GaveUpError("the page does not stay up", "the reason stands above")
                 if not stand.stopping:
-                    print("strongroom: the page ended unexpectedly; it is started again", file=sys.stderr)
+                    print("strongroom: the page ended unexpectedly; it is started again", file=sys.stderr, flush=True)
                     _begin_page(stand, life)
         if stand.stopping:
             return 0
@@ -338,7 +340,7 @@ def _fork_plainly(main: Callable[[], None]) -> None:
         sys.stdout.flush()
         status = 0
     except StrongroomError as error:
-        print(f"strongroom: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr)
+        print(f"strongroom: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr, flush=True)
     finally:
         os._exit(status)
 

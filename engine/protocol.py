@@ -219,7 +219,7 @@ class _Connection:
             self._error(number, METHOD_NOT_FOUND, str(error))
         except Exception as error:  # noqa: BLE001 - the client is told, and the place is printed
             self._error(number, INTERNAL_ERROR, f"{method} failed: {place(error)}")
-            print(f"strongroom: {method} failed: {place(error)}", file=sys.stderr)
+            print(f"strongroom: {method} failed: {place(error)}", file=sys.stderr, flush=True)
         finally:
             self._answering.discard(threading.current_thread())
 

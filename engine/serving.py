@@ -133,11 +133,11 @@ def hide_messages() -> None:
     """Of an exception that nobody caught print class and place, not its message: a log may be kept in the clear."""
 
     def shown(_kind: object, error: BaseException, _traceback: object) -> None:
-        print(f"strongroom: failed: {protocol.place(error)}", file=sys.stderr)
+        print(f"strongroom: failed: {protocol.place(error)}", file=sys.stderr, flush=True)
 
     def shown_in_thread(failed: threading.ExceptHookArgs) -> None:
         if failed.exc_value is not None:
-            print(f"strongroom: a thread failed: {protocol.place(failed.exc_value)}", file=sys.stderr)
+            print(f"strongroom: a thread failed: {protocol.place(failed.exc_value)}", file=sys.stderr, flush=True)
 
     sys.excepthook = shown
     threading.excepthook = shown_in_thread

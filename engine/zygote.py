@@ -295,7 +295,7 @@ def become_zygote(control: int, load: "Callable[[], worker.Parse]") -> NoReturn:
         _serve(socket.socket(fileno=control), parse)
         code = 0
     except (StrongroomError, OSError, ImportError) as error:
-        print(f"strongroom: the parsers do not start: {error}", file=sys.stderr)
+        os.write(2, f"strongroom: the parsers do not start: {error}\n".encode())
     finally:
         os._exit(code)
 

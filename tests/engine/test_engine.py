@@ -1,0 +1,376 @@
+"""The whole engine on real files: parse workers, vault, indexes, watcher. Only the process boundary is left out here."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.engine import Engine
+from vault.errors import LockedError, StrongroomError
+from vault.keys import FLOOR
+
+PASSPHRASE = "a passphrase for tests"
+LEASE = """# Lease of the garage in Mill Lane
+
+## Term
+
+The lease begins on 1 March 2024 and ends on 28 February 2026.
+
+## Rent
+
+The rent is 85 pounds a month, paid on the first of each month.
+
+## Notice
+
+Either side may end the lease with six weeks' notice in writing.
+"""
+ROOFER = "Dear Ms Ames,\n\nthe roofer Hallam & Sons will replace the ridge tiles on 12 May for 2,340 pounds.\n\nBest wishes\nPat\n"
+
+
+class Clock:
+    """Time that a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "garage.md").write_text(LEASE)
+    (folder / "roof.txt").write_text(ROOFER)
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path, zygote) -> Iterator[Callable[..., Engine]]:
+    """Start an engine on the test's vault; the one before is closed first, as only one can have it."""
+    running: list[Engine] = []
+
+    def start(*, create: bool = False, **options) -> Engine:
+        while running:
+            running.pop().close()
+        engine = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, **options)
+        running.append(engine)
+        if create:
+            engine.create(PASSPHRASE)
+        else:
+            engine.unlock(PASSPHRASE)
+        return engine
+
+    yield start
+    while running:
+        running.pop().close()
+
+
+@pytest.fixture
+def engine(start, papers: Path) -> Engine:
+    """An engine that has read the papers."""
+    started = start(create=True)
+    started.folders_add(str(papers))
+    finish(started)
+    return started
+
+
+def finish(engine: Engine) -> None:
+    engine.wait(seconds=60)
+    assert engine.status()["to_do"] == 0, engine.status()
+
+
+def paths(engine: Engine, words: str) -> list[str]:
+    return [Path(hit["path"]).name for hit in engine.search(words)["hits"]]
+
+
+def states(engine: Engine) -> dict[str, tuple[str, str]]:
+    return {Path(row["path"]).name: (row["state"], row["reason"]) for row in engine.files(limit=200)["rows"]}
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How many files are parsed and how many passages embedded from now on, searches left out."""
+    counts = {"parsed": 0, "embedded": 0}
+    opened = engine.opened()
+    parse, embed = opened.pipeline.zygote.parse, opened.pipeline.embedder.embed
+
+    def parse_counted(*args, **kwargs):
+        counts["parsed"] += 1
+        return parse(*args, **kwargs)
+
+    def embed_counted(texts):
+        counts["embedded"] += len(texts)
+        return embed(texts)
+
+    monkeypatch.setattr(opened.pipeline.zygote, "parse", parse_counted)
+    monkeypatch.setattr(opened.pipeline.embedder, "embed", embed_counted)
+    return counts
+
+
+def test_a_question_is_answered_with_the_passage_it_rests_on(engine, papers):
+    answer = engine.ask("When does the lease of the garage end?")
+    assert not answer["abstained"]
+    citation = answer["statements"][0]["citations"][0]
+    assert citation["path"] == str(papers / "garage.md")
+    assert "28 February 2026" in citation["quote"]
+    assert LEASE[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_a_question_nobody_answers_is_abstained_from_and_says_what_is_missing(engine):
+    answer = engine.ask("What is the name of the cat's veterinary surgeon?")
+    assert answer["abstained"]
+    assert answer["missing"]
+    assert not answer["statements"]
+
+
+def test_a_follow_up_is_understood_in_its_conversation(engine):
+    first = engine.ask("How much is the rent of the garage in Mill Lane?")
+    second = engine.ask("and when does it end?", conversation=first["conversation"])
+    assert second["conversation"] == first["conversation"]
+    assert second["question"] == "and when does it end?"
+    assert "garage" in second["full_question"].lower()
+    assert [each["question"] for each in engine.conversation(first["conversation"])["answers"]] == [
+        "How much is the rent of the garage in Mill Lane?",
+        "and when does it end?",
+    ]
+
+
+def test_a_saved_file_is_found_without_being_asked_for(engine, papers):
+    (papers / "dentist.txt").write_text("The dentist Dr Okafor charges 120 pounds for the crown.")
+    assert eventually(lambda: "dentist.txt" in paths(engine, "Okafor crown"))
+
+
+def test_a_deleted_file_is_found_no_more(engine, papers):
+    (papers / "roof.txt").unlink()
+    assert eventually(lambda: "roof.txt" not in states(engine))
+    assert "roof.txt" not in paths(engine, "roofer Hallam ridge tiles")
+
+
+def test_a_moved_file_costs_neither_parsing_nor_embedding(engine, papers, monkeypatch):
+    counts = counted(engine, monkeypatch)
+    (papers / "old").mkdir()
+    (papers / "garage.md").rename(papers / "old" / "parking.md")
+    assert eventually(lambda: "parking.md" in states(engine))
+    finish(engine)
+    assert counts == {"parsed": 0, "embedded": 0}
+    assert eventually(lambda: paths(engine, "six weeks' notice") == ["parking.md"])
+    assert counts["parsed"] == 0
+
+
+def test_an_edit_embeds_only_what_changed(engine, papers, monkeypatch):
+    paragraphs = [f"## Part {n}\n\n" + f"This is clause {n} about subject number {n}. " * 20 for n in range(20)]
+    (papers / "long.md").write_text("# A long agreement\n\n" + "\n\n".join(paragraphs))
+    assert eventually(lambda: states(engine).get("long.md", ("",))[0] == "done")
+    counts = counted(engine, monkeypatch)
+    paragraphs[7] = paragraphs[7].replace("subject number 7", "the aardvark's burrow")
+    (papers / "long.md").write_text("# A long agreement\n\n" + "\n\n".join(paragraphs))
+    assert eventually(lambda: counts["parsed"] == 1)
+    finish(engine)
+    assert 1 <= counts["embedded"] <= 2
+    assert paths(engine, "aardvark burrow")[0] == "long.md"
+
+
+def test_the_same_bytes_at_two_paths_are_read_once_and_both_are_listed(engine, papers, monkeypatch):
+    counts = counted(engine, monkeypatch)
+    (papers / "copy of garage.md").write_text(LEASE)
+    assert eventually(lambda: states(engine).get("copy of garage.md", ("",))[0] == "done")
+    assert counts == {"parsed": 0, "embedded": 0}
+    hit = engine.search("six weeks' notice")["hits"][0]
+    assert {hit["path"], *hit["other_paths"]} == {str(papers / "garage.md"), str(papers / "copy of garage.md")}
+    (papers / "garage.md").unlink()
+    assert eventually(lambda: "garage.md" not in states(engine))
+    assert engine.search("six weeks' notice")["hits"][0]["path"] == str(papers / "copy of garage.md")
+
+
+def test_what_happened_while_nothing_ran_is_made_up_for(engine, start, papers, monkeypatch):
+    engine.close()
+    (papers / "garage.md").rename(papers / "parking.md")
+    (papers / "roof.txt").unlink()
+    (papers / "new.txt").write_text("A letter about the hedge between the gardens.")
+    again = start()
+    counts = counted(again, monkeypatch)
+    finish(again)
+    assert {name: state for name, (state, _) in states(again).items()} == {"parking.md": "done", "new.txt": "done"}
+    assert counts["parsed"] <= 1
+
+
+def test_a_folder_that_vanished_is_not_a_deletion(engine, start, papers, tmp_path):
+    engine.close()
+    papers.rename(tmp_path / "unplugged")
+    away = start()
+    finish(away)
+    assert away.folders()["rows"][0]["state"] == "missing"
+    assert paths(away, "six weeks' notice") == ["garage.md"]
+    (tmp_path / "unplugged").rename(papers)
+    assert eventually(lambda: away.folders()["rows"][0]["state"] == "watched")
+
+
+def test_a_relocated_folder_is_not_read_again(engine, start, papers, tmp_path, monkeypatch):
+    engine.close()
+    papers.rename(tmp_path / "elsewhere")
+    again = start()
+    finish(again)
+    counts = counted(again, monkeypatch)
+    again.folders_relocate(str(papers), str(tmp_path / "elsewhere"))
+    finish(again)
+    assert counts == {"parsed": 0, "embedded": 0}
+    assert again.search("six weeks' notice")["hits"][0]["path"] == str(tmp_path / "elsewhere" / "garage.md")
+
+
+def test_a_removed_folder_takes_its_documents_along(engine, papers):
+    assert engine.folders_remove(str(papers))["removed"] == 2
+    assert engine.search("garage")["hits"] == []
+    assert engine.status()["documents"] == 0
+
+
+def test_a_purged_document_is_gone_stays_away_and_comes_back_when_allowed(engine, papers):
+    engine.ask("How much does the roofer charge for the ridge tiles?")
+    receipt = engine.purge([str(papers / "roof.txt")], confirm=True)
+    assert receipt["confirmed"]
+    assert "roof.txt" not in paths(engine, "roofer Hallam ridge tiles")
+    assert (
+        engine.conversations()["total"] == 0
+        or not engine.conversation(engine.conversations()["rows"][0]["id"])["answers"]
+    )
+    (papers / "copy.txt").write_text(ROOFER)
+    engine.opened().follower.read_again()
+    finish(engine)
+    assert "Hallam" not in str(engine.search("Hallam")["hits"])
+    assert engine.purge_lift(str(papers / "roof.txt"))["lifted"]
+    finish(engine)
+    assert "Hallam" in str(engine.search("Hallam")["hits"])
+
+
+def test_a_purge_has_to_be_confirmed(engine, papers):
+    with pytest.raises(StrongroomError, match="confirmed"):
+        engine.purge([str(papers / "roof.txt")])
+    assert paths(engine, "Hallam") == ["roof.txt"]
+
+
+def test_each_bad_file_has_a_reason_and_the_rest_goes_on(engine, papers, shared_data):
+    (papers / "empty.txt").write_bytes(b"")
+    (papers / "broken.pdf").write_bytes(b"%PDF-1.7\nthis is no PDF")
+    (papers / "program.bin").write_bytes(bytes(range(256)) * 40)
+    (papers / "line\nbreak \u202efdp.txt").write_text("The mole catcher comes on Tuesday.")
+    os.mkfifo(papers / "pipe.txt")
+    with (papers / "huge.txt").open("wb") as huge:
+        huge.truncate(2 << 30)
+    locked = shared_data / "parsers/pypdf/resources/encryption/r6-both-passwords.pdf"
+    locked = locked if locked.exists() else next((shared_data / "parsers").rglob("*encrypt*.pdf"))
+    (papers / "locked.pdf").write_bytes(locked.read_bytes())
+    assert eventually(lambda: "line\nbreak \u202efdp.txt" in states(engine))
+    finish(engine)
+    found = states(engine)
+    assert found["empty.txt"] == ("done", "empty: 0 bytes")
+    assert found["broken.pdf"][0] == "failed"
+    assert found["broken.pdf"][1]
+    assert found["program.bin"][0] == "unsupported"
+    assert found["huge.txt"][0] in ("failed", "unsupported", "partial")
+    assert found["huge.txt"][1]
+    assert "password" in found["locked.pdf"][1]
+    assert "pipe.txt" not in found
+    assert found["line\nbreak \u202efdp.txt"][0] == "done"
+    assert paths(engine, "mole catcher") == ["line\nbreak \u202efdp.txt"]
+
+
+def test_a_question_of_a_hundred_thousand_characters_is_refused_with_its_length(engine):
+    with pytest.raises(StrongroomError, match="100,000 characters"):
+        engine.ask("why " * 25_000)
+
+
+def test_an_empty_question_is_refused(engine):
+    with pytest.raises(StrongroomError, match="no question"):
+        engine.ask("  \n ")
+
+
+def test_after_ten_minutes_without_use_the_passphrase_is_asked_for_again(start, papers):
+    clock = Clock()
+    engine = start(create=True, now=clock)
+    engine.folders_add(str(papers))
+    finish(engine)
+    clock.now += 9 * 60
+    engine.search("garage")
+    clock.now += 9 * 60
+    engine.status()
+    engine.search("garage")
+    clock.now += 11 * 60
+    with pytest.raises(LockedError):
+        engine.search("garage")
+    assert "folders" not in engine.status()
+    (papers / "later.txt").write_text("The chimney sweep was here.")  # it goes on watching
+    with pytest.raises(StrongroomError, match="passphrase"):
+        engine.unlock("not the passphrase")
+    with pytest.raises(LockedError):
+        engine.search("garage")
+    engine.unlock(PASSPHRASE)
+    assert eventually(lambda: paths(engine, "chimney sweep") == ["later.txt"])
+    assert not engine.ended.is_set()
+
+
+def test_the_engine_ends_with_the_lock_where_the_user_wants_that(start):
+    clock = Clock()
+    engine = start(create=True, now=clock)
+    engine.settings_set("lock_ends_engine", value="yes")
+    clock.now += 11 * 60
+    assert eventually(engine.ended.is_set)
+
+
+def test_a_status_does_not_count_as_use(start):
+    clock = Clock()
+    engine = start(create=True, now=clock)
+    for _ in range(12):
+        clock.now += 60
+        engine.status()
+    assert engine.status()["idle_locked"]
+
+
+def test_an_unknown_setting_or_value_is_named(engine):
+    with pytest.raises(StrongroomError, match="'colour'"):
+        engine.settings_set("colour", value="red")
+    with pytest.raises(StrongroomError, match="'soon'"):
+        engine.settings_set("auto_lock_minutes", value="soon")
+    assert engine.settings_set("auto_lock_minutes", value="3")["auto_lock_minutes"] == 3
+
+
+def test_a_folder_inside_a_watched_one_or_around_it_is_refused(engine, papers):
+    (papers / "inner").mkdir()
+    with pytest.raises(StrongroomError, match="watched already"):
+        engine.folders_add(str(papers / "inner"))
+    with pytest.raises(StrongroomError, match="watched already"):
+        engine.folders_add(str(papers.parent))
+
+
+def test_a_folder_that_is_not_there_or_is_a_file_is_named(engine, papers):
+    with pytest.raises(StrongroomError, match="no folder .*nowhere"):
+        engine.folders_add(str(papers / "nowhere"))
+    with pytest.raises(StrongroomError, match="is a file"):
+        engine.folders_add(str(papers / "roof.txt"))
+
+
+def test_the_vaults_own_folder_is_never_read(engine, tmp_path):
+    with pytest.raises(StrongroomError, match="own folder"):
+        engine.folders_add(str(tmp_path / "vault"))
+
+
+def test_unfinished_work_is_taken_up_again(engine, start):
+    with engine.opened().vault.write() as db:
+        db.execute("DELETE FROM vector")
+        db.execute("UPDATE file SET state = 'embedding' WHERE shown LIKE '%garage.md'")
+        db.execute("UPDATE file SET state = 'waiting' WHERE shown LIKE '%roof.txt'")
+    again = start()
+    finish(again)
+    assert {state for state, _ in states(again).values()} == {"done"}
+    status = again.status()
+    assert status["vectors"] == status["chunks"] > 0

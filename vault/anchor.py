@@ -1,8 +1,8 @@
 """The anchor: what the database last was, kept outside of it, so that an older copy is noticed.
 
-Every page of the database is authenticated, but so was every page of last week's copy, and a log that was cut short is a
-valid shorter log. So each commit draws a random tip and counts the generation up; both are written here and fsynced before
-the commit is acknowledged: once beside the database, once in the user's state folder.
+Every page of the database is authenticated, but so was every page of last week's copy, and a log that was cut short
+is a valid shorter log. So each commit draws a random tip and counts the generation up; both are written here and
+fsynced before the commit is acknowledged: once beside the database, once in the user's state folder.
 """
 
 import os
@@ -57,9 +57,9 @@ class Anchor:
             40     72  State (56 bytes) under AES-256-GCM with its tag (16); associated data: bytes 0–27
            112    400  0
 
-    and the same again at 512. Generation g goes to place g mod 2, in place and followed by fdatasync: one write to the
-    disk instead of the two and a rename of an atomic replacement, and still never without a whole record, because the
-    place with the newest one is left alone. The key is HKDF(lasting key, "strongroom anchor").
+    and the same again at 512. Generation g goes to place g mod 2, in place and followed by fdatasync: one write to
+    the disk instead of the two and a rename of an atomic replacement, and still never without a whole record, because
+    the place with the newest one is left alone. The key is HKDF(lasting key, "strongroom anchor").
     """
 
     def __init__(self, path: Path, vault_id: bytes, key: bytes) -> None:
@@ -122,8 +122,8 @@ def check(database: State, revision: int, beside: State | None, apart: State | N
     """Hold a database and its header's revision against the two copies of its anchor; return if they belong together.
 
     `beside` lies in the vault's folder, `apart` in the user's state folder (None on a machine that has not seen this
-    vault, or not since). Ahead by one, and grown from what the anchor knows, is what a crash between commit and anchor
-    leaves. Raises OlderVaultError, ForkedVaultError, UnanchoredVaultError.
+    vault, or not since). Ahead by one, and grown from what the anchor knows, is what a crash between commit and
+    anchor leaves. Raises OlderVaultError, ForkedVaultError, UnanchoredVaultError.
     """
     known = max((state for state in (beside, apart) if state), key=lambda s: s.generation, default=None)
     if known is None:

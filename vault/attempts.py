@@ -16,8 +16,8 @@ LONGEST_SECONDS = 60.0
 def begin(path: Path) -> None:
     """Count an attempt before it is made, so that attempts side by side count too.
 
-    Raises TooManyAttemptsError while the wait after the last one is not over. This slows down someone at the keyboard; whoever
-    can run programs as the user could remove the file, and is held up by the key derivation alone.
+    Raises TooManyAttemptsError while the wait after the last one is not over. This slows down someone at the
+    keyboard; whoever can run programs as the user could remove the file, and is held up by the key derivation alone.
     """
     failed, last = _read(path)
     now = time.time()

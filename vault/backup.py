@@ -1,42 +1,35 @@
-"""Backups of a live vault, encrypted like it; compared after writing, verified before restoring, compared after that."""
+"""Backups of a live vault: encrypted, compared after writing, verified before restoring, compared after that."""
 
 import contextlib
 import hashlib
-import json
-import marshal
 import os
 import secrets
 import shutil
-import struct
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from vault import anchor, keys, purge, purge_list, store
+from vault import manifest as manifests
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import UnanchoredVaultError, VaultExistsError
 from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically, write_new
-from vault.keys import Header, Keys
-from vault.purge_list import PurgeList
-from vault.vault import (
+from vault.folder import (
     HEADER_NAME,
     LOCK_NAME,
-    Vault,
     read_header,
     refuse_synced,
     remove_database,
     state_folder,
     take_lock,
-    unlock,
 )
+from vault.keys import Header, Keys
+from vault.manifest import Manifest, compare, contents, digest
+from vault.purge_list import PurgeList
+from vault.vault import Vault, unlock
 
-MANIFEST_NAME = "backup"
-_PREFIX = struct.Struct(">8sHxxxxxx16s")  # magic, version, vault id
-_MANIFEST_LIMIT = 1024 * 1024
 _COPY_BYTES = 1024 * 1024
 _SPARE_BYTES = 16 * 1024 * 1024
 
@@ -56,33 +49,6 @@ class NoSpaceError(StrongroomError):
             f"{folder} has {free // 2**20} MiB free, and {needed // 2**20} MiB are needed",
             "free some space, or name a folder on another disk",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a backup says of itself: the file `backup`, sealed.
-
-        offset  bytes
-             0      8  "strbackp"
-             8      2  format version, 1
-            10      6  0
-            16     16  vault id
-            32     12  nonce, random
-            44      …  this class as JSON under AES-256-GCM, tag (16) last; associated data: bytes 0–31
-
-    The key is HKDF(lasting key, "strongroom backup").
-    """
-
-    at: float
-    """when it was made, seconds since 1970"""
-    generation: int
-    revision: int
-    epoch: int
-    database_bytes: int
-    database_digest: str
-    """BLAKE2b-256 of the database file, hex: also an old page with a valid tag is noticed"""
-    tables: Mapping[str, str]
-    """number of rows and BLAKE2b-256 of the content, by table"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +83,12 @@ def backup(vault: Vault, target: Path) -> Manifest:
             revision=vault.header.revision,
             epoch=vault.header.epoch,
             database_bytes=copy.stat().st_size,
-            database_digest=_digest(copy),
+            database_digest=digest(copy),
             tables=tables,
         )
-        _compare(copy, vault.database_key, tables)
-        prefix = _PREFIX.pack(b"strbackp", 1, vault.header.vault_id)
-        write_new(aside / MANIFEST_NAME, _sealed(prefix, vault.derived_key("strongroom backup"), manifest))
+        compare(copy, vault.database_key, tables)
+        key = vault.derived_key("strongroom backup")
+        write_new(aside / manifests.FILE_NAME, manifests.seal(manifest, vault.header.vault_id, key))
         write_new(aside / HEADER_NAME, vault.header.to_bytes())
     return manifest
 
@@ -135,18 +101,18 @@ def verify(source: Path, secret: str, state: Path) -> tuple[Header, Keys, Manife
     source = source.absolute()
     try:
         with system_errors(source, "read"):
-            sealed = read_small(source / MANIFEST_NAME, _MANIFEST_LIMIT)
+            sealed = read_small(source / manifests.FILE_NAME, manifests.LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise NotABackupError(source) from None
     header = read_header(source)
     opened = unlock(header, secret, state_folder(state, header.vault_id))
-    manifest = _opened(sealed, header.vault_id, opened.derived("strongroom backup"))
+    manifest = manifests.unseal(sealed, header.vault_id, opened.derived("strongroom backup"))
     database = source / store.name(manifest.epoch)
     if manifest.epoch != header.epoch or manifest.revision != header.revision:
         raise _damaged(source, "its header is of another time than its database")
     with contextlib.suppress(FileNotFoundError), system_errors(database, "read"):
-        if database.stat().st_size == manifest.database_bytes and _digest(database) == manifest.database_digest:
-            _compare(database, opened.database, manifest.tables)
+        if database.stat().st_size == manifest.database_bytes and digest(database) == manifest.database_digest:
+            compare(database, opened.database, manifest.tables)
             return header, opened, manifest
     raise _damaged(source, "its database is not the one that was written")
 
@@ -163,9 +129,9 @@ def restore(
     """Verify a backup, copy it, compare the copy, purge what was purged since it was made, and open it.
 
     `secret` is the backup's passphrase or recovery code, as it was then. `folder` must not exist or be empty; with
-    `replace` it may hold the same vault, which stays as it was until the copy has been compared. Where this user's state
-    folder knows the vault, the restored one becomes its newest. Raises VaultExistsError, NoSpaceError, OpenElsewhereError,
-    and what `verify` raises.
+    `replace` it may hold the same vault, which stays as it was until the copy has been compared. Where this user's
+    state folder knows the vault, the restored one becomes its newest. Raises VaultExistsError, NoSpaceError,
+    OpenElsewhereError, and what `verify` raises.
     """
     folder, source = folder.absolute(), source.absolute()
     refuse_synced(folder)
@@ -236,7 +202,7 @@ def destroy(folder: Path, state: Path) -> None:
                 sync_folder(folder)
             for database in folder.glob("store-*.db"):
                 remove_database(database)
-            for name in (anchor.FILE_NAME, MANIFEST_NAME, LOCK_NAME):
+            for name in (anchor.FILE_NAME, manifests.FILE_NAME, LOCK_NAME):
                 (folder / name).unlink(missing_ok=True)
             for left in folder.glob("*.new"):
                 left.unlink()
@@ -248,53 +214,20 @@ def destroy(folder: Path, state: Path) -> None:
         os.close(lock)
 
 
-def contents(db: apsw.Connection) -> dict[str, str]:
-    """For every table, the number of its rows and a digest of its content in the order of its key; and its definition's."""
-    found = {}
-    definitions = hashlib.blake2b(digest_size=32)
-    for name, sql in db.execute("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name").fetchall():
-        definitions.update(marshal.dumps((name, sql), 2))
-    found["(definitions)"] = definitions.hexdigest()
-    for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall():
-        columns = db.execute(f'PRAGMA table_info("{name}")').fetchall()
-        key = [str(row[1]) for row in sorted(columns, key=lambda row: int(row[5] or 0)) if row[5]]
-        order = ", ".join(f'"{column}"' for column in key) or "rowid"
-        digest, rows = hashlib.blake2b(digest_size=32), 0
-        for row in db.execute(f'SELECT * FROM "{name}" ORDER BY {order}'):
-            # Version 2 of marshal writes equal rows of numbers, texts and bytes as equal bytes, with type and length.
-            digest.update(marshal.dumps(row, 2))
-            rows += 1
-        found[str(name)] = f"{rows} {digest.hexdigest()}"
-    return found
-
-
-def _compare(path: Path, key: bytes, expected: Mapping[str, str]) -> None:
-    db = store.open_readonly(path, key)
-    try:
-        found = contents(db)
-    finally:
-        db.close()
-    different = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-    if different:
-        raise DamagedVaultError(
-            f"the copy {path} differs from its original in {', '.join(different)}", "check the disk, then try again"
-        )
-
-
 def _place(original: Path, copy: Path, opened: Keys, manifest: Manifest, first: State) -> None:
     """Copy the database, compare the copy, and say in it that it is now the newest."""
-    digest = hashlib.blake2b(digest_size=32)
+    copied = hashlib.blake2b(digest_size=32)
     with system_errors(copy, "write"), original.open("rb") as source:
         target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(target, "wb") as file:
             while block := source.read(_COPY_BYTES):
-                digest.update(block)
+                copied.update(block)
                 file.write(block)
             file.flush()
             os.fsync(file.fileno())
-    if digest.hexdigest() != manifest.database_digest or _digest(copy) != manifest.database_digest:
+    if copied.hexdigest() != manifest.database_digest or digest(copy) != manifest.database_digest:
         raise _damaged(original.parent, "it changed while it was copied")
-    _compare(copy, opened.database, manifest.tables)
+    compare(copy, opened.database, manifest.tables)
     db = store.open_existing(copy, opened.database)
     try:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (first.to_bytes(),))
@@ -314,7 +247,9 @@ def _newest(folders: tuple[Path, ...], header: Header, opened: Keys) -> State | 
 def _as_newest(
     header: Header, opened: Keys, newest: State | None, epoch: int, manifest: Manifest
 ) -> tuple[Header, State]:
-    """The header for `epoch`, and a state one above all that is known and grown from it: what a crash leaves then opens."""
+    """The header for `epoch`, and a state one above all that is known and grown from it: what a crash leaves then
+    opens.
+    """
     known = max(manifest.generation, newest.generation if newest else 0)
     revision = max(header.revision, newest.revision if newest else 0) + 1
     header, _ = keys.with_database(header, opened, epoch=epoch, revision=revision)
@@ -369,33 +304,6 @@ def _refuse_small(folder: Path, needed: int) -> None:
 def _epochs(folder: Path, *others: int) -> list[int]:
     numbers = [path.stem.removeprefix("store-") for path in folder.glob("store-*.db")]
     return [*others, *(int(number) for number in numbers if number.isdigit())]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-
-
-def _sealed(prefix: bytes, key: bytes, manifest: Manifest) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = secrets.token_bytes(12)
-    return prefix + nonce + AESGCM(key).encrypt(nonce, json.dumps(asdict(manifest)).encode(), prefix)
-
-
-def _opened(data: bytes, vault_id: bytes, key: bytes) -> Manifest:
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    prefix = _PREFIX.pack(b"strbackp", 1, vault_id)
-    size = len(prefix)
-    try:
-        plain = AESGCM(key).decrypt(data[size : size + 12], data[size + 12 :], prefix)
-    except (InvalidTag, ValueError):
-        plain = b""
-    if data[:size] != prefix or not plain:
-        raise DamagedVaultError("the backup's manifest is damaged or of another vault", "use another backup")
-    return Manifest(**json.loads(plain))
 
 
 def _damaged(folder: Path, what: str) -> DamagedVaultError:

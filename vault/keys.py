@@ -127,16 +127,16 @@ class Header:
              …     32  seal: HMAC-SHA256 over everything before it
              …      8  checksum: first bytes of SHA-256 over everything before it
 
-    Keys. Slot: Argon2id of the passphrase (Unicode NFC, UTF-8), or HKDF of the code's 18 bytes, with the slot's salt and the info
-    "strongroom slot". From the root key by HKDF-SHA256 without salt: "strongroom wrap" encrypts the two keys, "strongroom seal"
-    makes the seal. The associated data of a slot is bytes 0–9, the vault id, and the slot's own first 56 bytes; that of the two
-    keys is bytes 0–9, the vault id and the epoch.
+    Keys. Slot: Argon2id of the passphrase (Unicode NFC, UTF-8), or HKDF of the code's 18 bytes, with the slot's salt
+    and the info "strongroom slot". From the root key by HKDF-SHA256 without salt: "strongroom wrap" encrypts the two
+    keys, "strongroom seal" makes the seal. The associated data of a slot is bytes 0–9, the vault id, and the slot's
+    own first 56 bytes; that of the two keys is bytes 0–9, the vault id and the epoch.
 
     Why a slot does not take the whole header as associated data: changing the passphrase changes the header, and the
     recovery code is not at hand then to encrypt its slot anew. So a slot authenticates what is used before the root
-    key is known, its own parameters, and the seal, under a key that any slot leads to, authenticates every byte of the whole:
-    the other slots, their number, the epoch, the revision. Nothing is used before the seal is checked. The checksum is
-    for accidents only: it tells a damaged header from a wrong passphrase.
+    key is known, its own parameters, and the seal, under a key that any slot leads to, authenticates every byte of
+    the whole: the other slots, their number, the epoch, the revision. Nothing is used before the seal is checked. The
+    checksum is for accidents only: it tells a damaged header from a wrong passphrase.
     """
 
     vault_id: bytes
@@ -236,7 +236,8 @@ def renewed(
 ) -> tuple[Header, Keys, str]:
     """New root key, database key, passphrase slot and recovery code, for the database file of `epoch`.
 
-    Whoever knows an old secret and kept an old header opens old copies of the database with them, but nothing written since.
+    Whoever knows an old secret and kept an old header opens old copies of the database with them, but nothing written
+    since.
     """
     fresh = Keys(secrets.token_bytes(32), secrets.token_bytes(32), keys.lasting)
     cost = cost or header.slot(PASSPHRASE).cost or FLOOR

@@ -1,17 +1,20 @@
 """The database file's pages, decrypted without SQLite: free pages and leftovers between rows included.
 
-SQLite shows rows; a purge also has to know what lies in pages that no row uses. The format is that of SQLite3 Multiple
-Ciphers' `chacha20` cipher in its present form (https://utelle.github.io/SQLite3MultipleCiphers/docs/ciphers/cipher_chacha20/),
-with the raw key. A page of P bytes with number p:
+SQLite shows rows; a purge also has to know what lies in pages that no row uses. The format is that of SQLite3
+Multiple Ciphers' `chacha20` cipher in its present form
+(https://utelle.github.io/SQLite3MultipleCiphers/docs/ciphers/cipher_chacha20/), with the raw key. A page of P bytes
+with number p:
 
     offset   bytes
-         0  P − 32  content, encrypted (page 1: bytes 0–15 hold the salt, 16–23 are in the clear, and the rest is encrypted)
+         0  P − 32  content, encrypted (page 1: bytes 0–15 hold the salt, 16–23 stay in the clear)
     P − 32      16  nonce, random at every write
     P − 16      16  tag: Poly1305 over everything before it
 
-    counter = last four bytes of the nonce, little-endian, XOR p; n = first twelve bytes of the nonce
-    one-time keys = the ChaCha20 stream of the database key from `counter` with n, 64 bytes: 32 for Poly1305, 32 for the page
-    content = ChaCha20 under the page's key from `counter` + 1 with n
+    counter        last four bytes of the nonce, little-endian, XOR p
+    n              first twelve bytes of the nonce
+    one-time keys  64 bytes of the ChaCha20 stream of the database key from `counter` with n:
+                   32 for Poly1305, 32 for the page
+    content        ChaCha20 under the page's key from `counter` + 1 with n
 """
 
 from collections.abc import Iterator

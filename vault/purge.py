@@ -1,4 +1,4 @@
-"""Purge: everything that comes from a document leaves the vault, is looked for afterwards, and a receipt says what was found."""
+"""Purge: what comes from a document leaves the vault, is looked for afterwards, and a receipt says what was found."""
 
 import json
 import time
@@ -15,13 +15,13 @@ from vault.vault import Vault
 RemoveFromIndex = Callable[[apsw.Connection, list[int]], object]
 """takes chunk ids out of the keyword index, within the transaction"""
 IndexHolds = Callable[[apsw.Connection, Collection[int]], Collection[int]]
-"""those of the chunk ids that the keyword index still knows, read from its stored form"""
+"""those of the ids (chunks, and documents as negative numbers) that the stored keyword index still holds"""
 
 NOT_COVERED = (
     "the file itself, wherever it lies: delete it too if it is to be gone",
     "backups made before now: restoring one with this state folder purges the document again",
     "an old header kept together with an old copy of the database",
-    "snapshots of the file system, and blocks that a flash disk has replaced but not erased (encrypted, under this vault's key)",
+    "snapshots of the file system, and blocks that a flash disk replaced but did not erase (both encrypted)",
     "swap and hibernation images, if the system wrote memory there",
     "other documents that quote the same text: their number is given, they stay",
 )
@@ -73,10 +73,10 @@ def purge(
 ) -> Receipt:
     """Remove documents by content, with the attachments that lie nowhere else, from every table; then look for them.
 
-    Goes: text, blocks, metadata, chunks, vectors, keyword postings, places in files, the rows of files of which nothing
-    is left, questions and answers that showed them. Stays: a keyed hash, so that they are not taken in again. The log
-    is emptied before the search. All in one transaction: after a crash either all is there or all is gone (then
-    without a receipt). Raises UnknownDocumentError before anything is removed.
+    Goes: text, blocks, metadata, chunks, vectors, keyword postings, places in files, the rows of files of which
+    nothing is left, questions and answers that showed them. Stays: a keyed hash, so that they are not taken in again.
+    The log is emptied before the search. All in one transaction: after a crash either all is there or all is gone
+    (then without a receipt). Raises UnknownDocumentError before anything is removed.
     """
     with vault.read() as db:
         asked = [_number(db, document_id) for document_id in dict.fromkeys(document_ids)]
@@ -214,7 +214,7 @@ def _forget_turns(db: apsw.Connection, traces: Sequence[Trace]) -> int:
     ]
     db.executemany("DELETE FROM turn WHERE id = ?", ((turn,) for turn in repeating))
     db.executemany(
-        "DELETE FROM conversation WHERE id = ? AND NOT EXISTS (SELECT 1 FROM turn WHERE conversation = conversation.id)",
+        "DELETE FROM conversation WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM turn WHERE conversation = ?1)",
         ((conversation,) for conversation in conversations),
     )
     return turns + len(repeating)

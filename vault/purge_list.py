@@ -1,10 +1,11 @@
-"""What has been purged, as keyed hashes: in the database, and sealed in the user's state folder for backups made before.
+"""What has been purged, as keyed hashes: in the database, and sealed in the user's state folder for backups made
+before.
 
-A restored backup holds what was purged since it was made. The list in the state folder is what tells: it lies outside of the
-vault's folder, so that replacing that folder leaves it, and is sealed under a key derived from the lasting key, which every
-header of the vault has held since the vault was made. So the newest list opens with the header of an old backup, and still
-opens after `passwd --revoke`. The price: whoever has an old header and its secret can read the list, too. What it tells them is
-whether a file that they have themselves was purged.
+A restored backup holds what was purged since it was made. The list in the state folder is what tells: it lies outside
+of the vault's folder, so that replacing that folder leaves it, and is sealed under a key derived from the lasting
+key, which every header of the vault has held since the vault was made. So the newest list opens with the header of an
+old backup, and still opens after `passwd --revoke`. The price: whoever has an old header and its secret can read the
+list, too. What it tells them is whether a file that they have themselves was purged.
 """
 
 import contextlib
@@ -117,7 +118,8 @@ def reconcile(vault: "Vault") -> bool:
     """Bring database and list together when a vault is opened; whether documents may be there that the list names.
 
     The database is written first, so a list that is behind is what a crash left. One that is ahead, or differs, means
-    that the database is an older copy which was accepted, or restored: then nothing that either has purged comes back.
+    that the database is an older copy which was accepted, or restored: then nothing that either has purged comes
+    back.
     """
     kept: tuple[int, dict[bytes, float]] | None = None
     with contextlib.suppress(DamagedVaultError):  # the database knows it all, unless it is older, which was said

@@ -34,7 +34,7 @@ class Trace:
     passages: tuple[bytes, ...]
     """pieces of its text, UTF-8, up to 48 bytes"""
     words: tuple[bytes, ...]
-    """its longest words, lower case"""
+    """what its longest words begin with, lower case"""
 
     def needles(self) -> tuple[bytes, ...]:
         """What names this document and nothing else, or is long enough not to be found by chance."""
@@ -81,7 +81,7 @@ def trace(db: apsw.Connection, number: int) -> Trace:
 
 
 def passages(text: bytes) -> tuple[bytes, ...]:
-    """Up to four pieces of 48 bytes, spread over the text, each with at least four words or half that of other letters.
+    """Up to four pieces of 48 bytes, spread over the text, none of blanks or of one character repeated.
 
     Cut at the ends of characters. A document of fewer than 24 bytes has none: it is found by its id only.
     """
@@ -97,11 +97,11 @@ def passages(text: bytes) -> tuple[bytes, ...]:
 
 
 def words(text: bytes) -> tuple[bytes, ...]:
-    """The longest words of ten letters or more, in lower case, as the keyword index has them.
+    """The beginnings of its longest words (12 letters or more, less the last four), in lower case.
 
-    ASCII only, so that lower case is the same here, there, and in the search.
+    The keyword index takes endings off. ASCII only, so that lower case is the same there and in the search.
     """
-    candidates = set(re.findall(rb"[a-z0-9]{10,40}", text[:1_000_000].lower()))
+    candidates = {word[:-4] for word in re.findall(rb"[a-z0-9]{12,40}", text[:1_000_000].lower())}
     return tuple(sorted(candidates, key=lambda word: (-len(word), word))[:_WORDS])
 
 
@@ -113,8 +113,8 @@ def search(
 ) -> tuple[list[Check], int]:
     """Empty the log, then look for the traces everywhere.
 
-    Returns what was looked for and what was found, and how many other documents hold some of it: a reply that
-    quotes the text, a mail that names the message id. What those hold is not looked for further, because it is theirs.
+    Returns what was looked for and what was found, and how many other documents hold some of it: a reply that quotes
+    the text, a mail that names the message id. What those hold is not looked for further, because it is theirs.
     """
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     log = vault.folder / (store.name(vault.header.epoch) + "-wal")
@@ -149,8 +149,9 @@ def search(
         Check("bytes", "the write-ahead log", 1, log_bytes),
     ]
     if index_holds:
-        chunks = [chunk for t in traces for chunk in t.chunks]
-        checks.append(Check("chunks", "the stored keyword index", len(chunks), len(index_holds(db, chunks))))
+        entries = [chunk for t in traces for chunk in t.chunks] + [-t.number for t in traces]
+        held = len(index_holds(db, entries))
+        checks.append(Check("chunks and documents", "the stored keyword index", len(entries), held))
     return checks, others
 
 

@@ -2,17 +2,18 @@
 
     4N8QK-7V0CD-...        (eight groups, 40 characters)
 
-Alphabet: Crockford's base 32 (https://www.crockford.com/base32.html): 0–9 and A–Z without I, L, O, U. Reading is lenient:
-case does not matter, O is 0, I and L are 1, blanks and dashes are ignored.
+Alphabet: Crockford's base 32 (https://www.crockford.com/base32.html): 0–9 and A–Z without I, L, O, U. Reading is
+lenient: case does not matter, O is 0, I and L are 1, blanks and dashes are ignored.
 
 Each group is four characters of data and one check character, five bits each:
 
-    check = 1·c + 2·d0 + 4·d1 + 8·d2 + 16·d3, all in GF(32) with x^5 + x^2 + 1, where c is the group's number from 1 to 8
+    check = c + 2·d0 + 4·d1 + 8·d2 + 16·d3 in GF(32) with x^5 + x^2 + 1, c being the group's number from 1 to 8
 
-(powers of the generator). Because the weights differ and none is zero, every single wrong character in a group, every swap of
-two characters in it, and every swap of two groups is noticed, and the group can be named; other errors slip past a
-group with probability 1/32. Groups 1 to 7 hold the secret (7 × 20 bits, most significant first), group 8 the first 20 bits of
-SHA-256("strongroom recovery code" + secret), so that a wrong code as a whole passes with probability below 2^-20.
+(powers of the generator). Because the weights differ and none is zero, every single wrong character in a group, every
+swap of two characters in it, and every swap of two groups is noticed, and the group can be named; other errors slip
+past a group with probability 1/32. Groups 1 to 7 hold the secret (7 × 20 bits, most significant first), group 8 the
+first 20 bits of SHA-256("strongroom recovery code" + secret), so that a wrong code as a whole passes with probability
+below 2^-20.
 """
 
 import hashlib

@@ -105,17 +105,15 @@ def check_encrypted(path: Path) -> None:
 
 def _connect(path: Path, key: bytes) -> apsw.Connection:
     with explained(path.parent):
-        # Without SQLITE_OPEN_CREATE: a file that vanished in between is an error, not a new vault. With SQLITE_OPEN_URI,
-        # because the copies that VACUUM INTO writes are named by an address.
+        # Without SQLITE_OPEN_CREATE: a file that vanished in between is an error, not a new vault. With
+        # SQLITE_OPEN_URI, because the copies that VACUUM INTO writes are named by an address.
         db = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
         try:
             # Before the first read, which would open the log: then there is no shared-memory file.
             db.pragma("locking_mode", "EXCLUSIVE")
             _unlock(db, key)
             for pragma, value, expected in _STRICT:
-                db.pragma(pragma, value)
-                if db.pragma(pragma) != expected:
-                    raise DamagedVaultError(f"the database {path} does not accept {pragma} {value}")
+                _insist(db, pragma, value, expected)
             db.pragma("cache_size", -_CACHE_KIB)
             db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
         except BaseException:
@@ -123,6 +121,13 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
             raise
     check_encrypted_or_new(path)
     return db
+
+
+def _insist(db: apsw.Connection, pragma: str, value: str, expected: object) -> None:
+    """SQLite ignores what it does not know or cannot do; a promise must not rest on that."""
+    db.pragma(pragma, value)
+    if db.pragma(pragma) != expected:
+        raise DamagedVaultError(f"the database does not accept {pragma} {value}", "restore a backup")
 
 
 def check_encrypted_or_new(path: Path) -> None:

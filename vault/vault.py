@@ -1,7 +1,6 @@
 """The vault: one encrypted database, its header, its anchor, and the one connection that every thread shares."""
 
 import contextlib
-import fcntl
 import os
 import secrets
 import shutil
@@ -14,38 +13,44 @@ from typing import Any
 
 import apsw
 
-from vault import anchor, attempts, keys, purge_list, schema, store, synced
+from vault import anchor, attempts, keys, purge_list, schema, store
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError
 from vault.failures import (
     ForkedVaultError,
     NewerVaultError,
-    NoVaultError,
     OlderVaultError,
-    OpenElsewhereError,
-    SyncedFolderError,
     UnanchoredVaultError,
     VaultExistsError,
     VaultUnusableError,
     explained,
 )
-from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically
+from vault.files import make_private_folder, sync_folder, system_errors, write_atomically
+from vault.folder import (
+    HEADER_NAME,
+    build,
+    put_state,
+    read_header,
+    refuse_synced,
+    remove_database,
+    state_folder,
+    take_lock,
+)
 from vault.keys import Header, KdfCost, Keys
 from vault.purge_list import PurgeList
 
-HEADER_NAME = "header"
-LOCK_NAME = "lock"
+__all__ = ["HEADER_NAME", "Vault", "read_header", "state_folder", "unlock"]
 
 
 class Vault:
     """An open vault. Its files, in a folder of 0700:
 
     `header` (vault/keys.py), `store-<epoch>.db` and its `-wal` (vault/store.py), `anchor` (vault/anchor.py), `lock`
-    (flock, the holder's process id). In the state folder, under the vault's id: `anchor`, `purged` (vault/purge_list.py),
-    `attempts` (vault/attempts.py).
+    (flock, the holder's process id). In the state folder, under the vault's id: `anchor`, `purged`
+    (vault/purge_list.py), `attempts` (vault/attempts.py).
 
-    One connection serves every thread, one at a time: `read()` and `write()` hold the one lock. Nothing may keep the connection, or
-    a cursor of it, beyond their block.
+    One connection serves every thread, one at a time: `read()` and `write()` hold the one lock. Nothing may keep the
+    connection, or a cursor of it, beyond their block.
     """
 
     def __init__(self, folder: Path, state: Path, header: Header, secret_keys: Keys, lock: int) -> None:
@@ -109,8 +114,8 @@ class Vault:
 
         `accept_older` goes on where the anchor says that this is not the newest database; from then on it is. Raises
         NoVaultError, OpenElsewhereError, WrongPassphraseError, WrongRecoveryCodeError, RecoveryCodeTypingError,
-        TooManyAttemptsError, OlderVaultError, ForkedVaultError, UnanchoredVaultError, DamagedVaultError, NewerVaultError,
-        SyncedFolderError, VaultPermissionError.
+        TooManyAttemptsError, OlderVaultError, ForkedVaultError, UnanchoredVaultError, DamagedVaultError,
+        NewerVaultError, SyncedFolderError, VaultPermissionError.
         """
         folder = folder.absolute()
         refuse_synced(folder)
@@ -182,7 +187,7 @@ class Vault:
                     yield db
                     if _changes(db) != before:
                         following = self._following()
-                        _put_state(db, following)
+                        put_state(db, following)
                     db.execute("COMMIT")
                 except BaseException:
                     if db.in_transaction:  # a full disk may have ended it already
@@ -227,8 +232,8 @@ class Vault:
         """New passphrase, recovery code, root key and database key; returns the recovery code.
 
         The database is copied under the new key, so that old secrets with an old header open nothing that is written
-        from now on. It takes as much space again as the database while it runs. The new header takes effect in one rename:
-        a crash before it leaves the vault as it was, one after it as it is to be.
+        from now on. It takes as much space again as the database while it runs. The new header takes effect in one
+        rename: a crash before it leaves the vault as it was, one after it as it is to be.
         """
         with self._lock, self.read() as db:
             opened = unlock(self.header, secret, self.state)
@@ -306,7 +311,8 @@ class Vault:
             return
         self._current = replace(database, revision=self.header.revision)
         if not beside == apart == self._current:
-            # What a killed process committed may only be in the system's memory: on the disk with it before it is anchored.
+            # What a killed process committed may only be in the system's memory: on the disk with it before it is
+            # anchored.
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._anchor()
         self._remove_leftovers()
@@ -327,7 +333,7 @@ class Vault:
             at=time.time(),
         )
         db.execute("BEGIN IMMEDIATE")
-        _put_state(db, self._current)
+        put_state(db, self._current)
         db.execute("COMMIT")
         for copy in self._anchors:
             copy.replace(self._current)
@@ -357,25 +363,6 @@ class Vault:
             path.unlink(missing_ok=True)
 
 
-def build(folder: Path, header: Header, secret_keys: Keys) -> None:
-    """Write the files of an empty vault into a folder: database, anchor, header."""
-    first = State(1, header.revision, secrets.token_bytes(16), bytes(16), time.time())
-    db = store.create(folder / store.name(header.epoch), secret_keys.database)
-    try:
-        with explained(folder):
-            schema.migrate(db)
-            db.execute("BEGIN IMMEDIATE")
-            db.execute("INSERT INTO meta VALUES ('vault', ?)", (header.vault_id,))
-            _put_state(db, first)
-            db.execute("COMMIT")
-    finally:
-        db.close()
-    store.check_encrypted(folder / store.name(header.epoch))
-    key = secret_keys.derived("strongroom anchor")
-    Anchor(folder / anchor.FILE_NAME, header.vault_id, key).replace(first)
-    write_atomically(folder / HEADER_NAME, header.to_bytes())
-
-
 def unlock(header: Header, secret: str, own_state: Path) -> Keys:
     """The keys, with wrong attempts counted and slowed down in this vault's state folder."""
     if code := keys.as_code(secret):  # 140 random bits: guessing them needs no slowing down
@@ -387,63 +374,6 @@ def unlock(header: Header, secret: str, own_state: Path) -> Keys:
     return opened
 
 
-def state_folder(state: Path, vault_id: bytes) -> Path:
-    """The folder of one vault in the user's state folder; made if it is not there."""
-    own = state.absolute() / vault_id.hex()
-    make_private_folder(own.parent)
-    make_private_folder(own)
-    return own
-
-
-def read_header(folder: Path) -> Header:
-    """Raises NoVaultError, DamagedVaultError, NewerVaultError, VaultPermissionError."""
-    try:
-        return Header.from_bytes(read_small(folder / HEADER_NAME, keys.MAXIMUM_BYTES))
-    except (FileNotFoundError, NotADirectoryError):
-        with system_errors(folder, "read"):
-            if folder.is_dir() and any(folder.glob("store-*.db")):
-                raise DamagedVaultError(
-                    f"the vault at {folder} has lost its header", "put `header` back, or restore a backup"
-                ) from None
-        raise NoVaultError(folder) from None
-
-
-def take_lock(folder: Path) -> int:
-    """Hold the vault for this process; returns the descriptor that holds it. Raises OpenElsewhereError."""
-    path = folder / LOCK_NAME
-    with system_errors(path, "write"):
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        pid = os.pread(lock, 20, 0).strip()
-        os.close(lock)
-        raise OpenElsewhereError(folder, int(pid) if pid.isdigit() else None) from None
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock
-
-
-def refuse_synced(folder: Path) -> None:
-    """Raises SyncedFolderError."""
-    if found := synced.synchronised_by(folder):
-        raise SyncedFolderError(folder, *found)
-
-
-def remove_database(path: Path) -> None:
-    """Remove a database and its log, if they are there."""
-    for name in (path.name, path.name + "-wal", path.name + "-journal"):
-        with system_errors(path, "remove"):
-            path.with_name(name).unlink(missing_ok=True)
-
-
 def _changes(db: apsw.Connection) -> tuple[int, int]:
     """Rows changed since the connection was opened, and the tables' version: equal if nothing was written."""
     return db.total_changes(), db.pragma("schema_version")
-
-
-def _put_state(db: apsw.Connection, state: State) -> None:
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (state.to_bytes(),))

@@ -36,7 +36,9 @@ def test_a_success_forgets_them(tmp_path):
     attempts.begin(path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"failed": "x"}', '{"failed": 9, "last": 9e99}', "\xff", '{"failed": 1e999}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"failed": "x"}', '{"failed": 9, "last": 9e99}', "\xff", '{"failed": 1e999}']
+)
 def test_a_damaged_count_or_a_clock_that_was_set_back_locks_no_one_out(tmp_path, content):
     path = tmp_path / "attempts"
     path.write_bytes(content.encode("latin-1"))

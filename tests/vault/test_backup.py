@@ -1,5 +1,6 @@
 """A backup of a live vault opens elsewhere, equals what it was made from, and does not bring back what was purged."""
 
+import os
 import shutil
 import threading
 
@@ -173,7 +174,7 @@ def test_a_backup_that_is_put_in_place_by_hand_is_refused_as_older(place, tmp_pa
     vault.close()
     shutil.rmtree(place.folder)
     shutil.copytree(tmp_path / "copy", place.folder)
-    with pytest.raises(OlderVaultError, match="older|missing"):
+    with pytest.raises(OlderVaultError, match="missing"):
         place.open()
 
 
@@ -291,8 +292,6 @@ def test_a_backup_may_lie_in_a_synchronised_folder_and_a_vault_may_not(place, tm
 
 
 def test_killed_while_restoring_over_a_vault_it_is_the_old_or_the_restored(place, tmp_path, in_child, die):
-    import os
-
     vault = place.open()
     place.put(vault, "a", "then")
     backup(vault, tmp_path / "copy")
@@ -353,8 +352,6 @@ def test_destroying_removes_every_file_and_nothing_of_the_users(place, tmp_path)
 
 
 def test_a_crash_while_destroying_leaves_nothing_that_opens(place, in_child, die, monkeypatch):
-    import os
-
     copy = (place.folder / "header").read_bytes()
     real = os.fsync
 

@@ -8,7 +8,8 @@ from vault.synced import synchronised_by
 @pytest.mark.parametrize(
     ("marker", "client"),
     [
-        (".dropbox", "Dropbox"), (".849C9593-D756-4E56-8D6E-42412F2A707B", "OneDrive"), (".tmp.driveupload", "Google Drive"),
+        (".dropbox", "Dropbox"), (".849C9593-D756-4E56-8D6E-42412F2A707B", "OneDrive"),
+        (".tmp.driveupload", "Google Drive"),
         (".nextcloudsync.log", "Nextcloud"), ("._sync_0a1b.db", "Nextcloud"), (".sync_0a1b.db", "Nextcloud"),
         (".stfolder", "Syncthing"),
     ],

@@ -1,0 +1,96 @@
+"""The vault's folder: what lies in it, who may write to it, and the files of a new one."""
+
+import fcntl
+import os
+import secrets
+import time
+from pathlib import Path
+
+import apsw
+
+from vault import anchor, keys, schema, store, synced
+from vault.anchor import Anchor, State
+from vault.errors import DamagedVaultError
+from vault.failures import NoVaultError, OpenElsewhereError, SyncedFolderError, explained
+from vault.files import make_private_folder, read_small, system_errors, write_atomically
+from vault.keys import Header, Keys
+
+HEADER_NAME = "header"
+LOCK_NAME = "lock"
+
+
+def build(folder: Path, header: Header, secret_keys: Keys) -> None:
+    """Write the files of an empty vault into a folder: database, anchor, header."""
+    first = State(1, header.revision, secrets.token_bytes(16), bytes(16), time.time())
+    db = store.create(folder / store.name(header.epoch), secret_keys.database)
+    try:
+        with explained(folder):
+            schema.migrate(db)
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT INTO meta VALUES ('vault', ?)", (header.vault_id,))
+            put_state(db, first)
+            db.execute("COMMIT")
+    finally:
+        db.close()
+    store.check_encrypted(folder / store.name(header.epoch))
+    key = secret_keys.derived("strongroom anchor")
+    Anchor(folder / anchor.FILE_NAME, header.vault_id, key).replace(first)
+    write_atomically(folder / HEADER_NAME, header.to_bytes())
+
+
+def put_state(db: apsw.Connection, state: State) -> None:
+    """Say in the database where it is in its history, within the caller's transaction."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (state.to_bytes(),))
+
+
+def state_folder(state: Path, vault_id: bytes) -> Path:
+    """The folder of one vault in the user's state folder; made if it is not there."""
+    own = state.absolute() / vault_id.hex()
+    make_private_folder(own.parent)
+    make_private_folder(own)
+    return own
+
+
+def read_header(folder: Path) -> Header:
+    """Raises NoVaultError, DamagedVaultError, NewerVaultError, VaultPermissionError."""
+    try:
+        return Header.from_bytes(read_small(folder / HEADER_NAME, keys.MAXIMUM_BYTES))
+    except (FileNotFoundError, NotADirectoryError):
+        with system_errors(folder, "read"):
+            if folder.is_dir() and any(folder.glob("store-*.db")):
+                raise DamagedVaultError(
+                    f"the vault at {folder} has lost its header", "put `header` back, or restore a backup"
+                ) from None
+        raise NoVaultError(folder) from None
+
+
+def take_lock(folder: Path) -> int:
+    """Hold the vault for this process; returns the descriptor that holds it. Raises OpenElsewhereError."""
+    path = folder / LOCK_NAME
+    with system_errors(path, "write"):
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError:
+        pid = os.pread(lock, 20, 0).strip()
+        os.close(lock)
+        raise OpenElsewhereError(folder, int(pid) if pid.isdigit() else None) from None
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def refuse_synced(folder: Path) -> None:
+    """Raises SyncedFolderError."""
+    if found := synced.synchronised_by(folder):
+        raise SyncedFolderError(folder, *found)
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database and its log, if they are there."""
+    for name in (path.name, path.name + "-wal", path.name + "-journal"):
+        with system_errors(path, "remove"):
+            path.with_name(name).unlink(missing_ok=True)

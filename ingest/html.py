@@ -47,6 +47,7 @@ _SIGNATURE_MARKS = re.compile(
 )
 _TO_THE_END = ("divRplyFwdMsg", "appendonsend", "oriMsgHtmlSeparator")  # stand before the quoted message, not round it
 _ARRANGED = frozenset((*_HEADINGS, "ul", "ol", "dl", "pre", "blockquote"))  # no cell of a table of data holds these
+_SOFT = "\x0b"  # where a `div` begins or ends: a new line, unless one has just begun
 _CELL = 400  # characters; a longer cell is prose that a table lays out
 _ADDED_ALT = 3  # words from which on a picture's description is more than a label
 
@@ -143,6 +144,7 @@ class _Reader:
             self.hidden += len(text.strip(_FILLERS))
             return
         target = self._tables[-1].cells[-1] if self._in_cell() else self._current
+        text = text.replace(_SOFT, " ")
         target.append(text if self._pre else text.replace("\n", " "))
 
     def start(self, name: str, attributes: str) -> None:
@@ -151,7 +153,7 @@ class _Reader:
         elif name in _PARAGRAPHS or name in ("div", "table"):
             self._imply(("p",), ("table", "td", "th", "li", "blockquote", "div"))
         self._break(name)
-        if name == "table":
+        if name == "table" and len(self._stack) < MAX_OPEN:
             self._start_table()
         elif name == "tr" and self._tables:
             self._end_row()
@@ -246,14 +248,16 @@ class _Reader:
 
     def _break(self, name: str) -> None:
         """Begin a new line or paragraph where the element asks for one."""
-        if name == "br" or name in _LINES:
-            if self._in_cell():
-                self._tables[-1].cells[-1].append("\n")
-            else:
-                self._current.append("\n")
+        if self._hiding and not self.keep_hidden:
+            return
+        target = self._tables[-1].cells[-1] if self._in_cell() else self._current
+        if name == "br":
+            target.append("\n")
+        elif name in _LINES:
+            target.append(_SOFT)
         elif name in _PARAGRAPHS and name != "table":
             if self._in_cell():
-                self._tables[-1].cells[-1].append("\n\n")
+                target.append(f"{_SOFT}\n{_SOFT}")
             else:
                 self._flush()
 
@@ -272,12 +276,12 @@ class _Reader:
         self._tables.append(_Table([]))
 
     def _as_layout(self) -> None:
-        """Take the tables that are open for mere arrangement: what their cells hold are blocks of the page."""
-        for table in self._tables:
-            if table.cells and not table.layout:
-                table.layout = True
-                cells, table.cells = table.cells, []
-                self._paragraphs(cells)
+        """Take the table that is open for mere arrangement: what its cells hold are blocks of the page."""
+        if self._in_cell():  # the tables around this one have been found to be layout when it began
+            table = self._tables[-1]
+            table.layout = True
+            cells, table.cells = table.cells, []
+            self._paragraphs(cells)
 
     def _start_cell(self, *, heading: bool) -> None:
         table = self._tables[-1]
@@ -322,7 +326,7 @@ class _Reader:
             return
         raw = "".join(self._current)
         self._current = []
-        text = raw.strip("\n") if self._pre else _lines(raw)
+        text = raw.replace(_SOFT, "\n").strip("\n") if self._pre else _lines(raw)
         for paragraph in [text] if self._pre else text.split("\n\n"):
             if paragraph.strip(_FILLERS):
                 self._emit(paragraph, self._kind, self._level)
@@ -342,7 +346,12 @@ class _Reader:
 
 def _lines(raw: str) -> str:
     """Collapse white space within lines; drop lines of fillers; keep one empty line where there were any."""
-    lines = [" ".join(line.split()) for line in raw.split("\n")]
+    lines: list[str] = []
+    for boxed in raw.split(_SOFT):
+        broken = [" ".join(line.split()) for line in boxed.split("\n")]
+        if not broken[-1]:
+            broken.pop()  # nothing in the box, or a `<br>` that ends its last line
+        lines += broken
     kept: list[str] = []
     for line in lines:
         if line.strip(_FILLERS):

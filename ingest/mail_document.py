@@ -10,6 +10,7 @@ from ingest.mail_mime import Part
 from vault.records import Block, Document
 
 MAX_BODY = 32 << 20  # characters of one body part that are read; the longest mail anyone reads has a thousandth of it
+_PREVIEW = 300  # characters; newsletters hide a line that mail programs show in the list of messages
 _SHOWN = 50  # recipients shown in the text; all of them are in the metadata, up to its bound
 _MAX_METADATA = 16 << 10  # characters of one value
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
@@ -94,7 +95,7 @@ def document(mail: Mail) -> Document:
     notes = list(mail.notes)
     if any(_PGP in body.text for body in mail.bodies):
         notes.append("the message is encrypted with PGP; only its header is readable")
-    if hidden:
+    if hidden > _PREVIEW:
         notes.append(f"{hidden} characters that the message hides from its reader are left out")
     return Document(
         id=mail.id,

@@ -68,7 +68,9 @@ def decode(raw: bytes, charset: str = "") -> str:
     if plain and not codec.startswith(_NOT_ASCII):
         return _clean(raw.decode("ascii"))
     attempts = [codec] if codec else []
-    if not plain and not codec.startswith(_NOT_ASCII):
+    if codec.startswith(("utf-16", "utf-32")) and b"\0" not in raw:
+        attempts.insert(0, "utf-8")  # text in those has zeros, and is no valid UTF-8 where it has none
+    elif not plain and not codec.startswith(_NOT_ASCII):
         # A multi-byte charset is a claim that is hard to fulfil by accident, so it is believed first.
         attempts.insert(len(attempts) if codec in _MULTIBYTE else 0, "utf-8")
     for each in attempts:
@@ -167,6 +169,8 @@ def addresses(raw: bytes) -> tuple[Address, ...]:
     value = _line(raw)
     if "</O=" in value or "</o=" in value:
         value = _SPLIT_NAME.sub(r'"\1, \2" ', value)
+    if "=?" in value:
+        value = _WORD.sub(_opened, value)
     found = []
     for each in _entries(value):
         address = _mailbox(each)
@@ -175,6 +179,12 @@ def addresses(raw: bytes) -> tuple[Address, ...]:
         if len(found) >= _MAX_ADDRESSES:
             break
     return tuple(found)
+
+
+def _opened(word: re.Match[str]) -> str:
+    """Return an encoded word as it is, unless a program has encoded an address with it."""
+    decoded = words(word[0])
+    return decoded if "<" in decoded and "@" in decoded else word[0]
 
 
 _SPECIAL = re.compile(r'[",;:<>()\\]')
@@ -217,9 +227,6 @@ def _mailbox(entry: str) -> Address | None:
         address, name = after.partition(">")[0].strip(), before
     else:
         found = _BARE_ADDRESS.search(entry)
-        decoded = "" if found or "=?" not in entry else words(entry)
-        if "<" in decoded:  # a program that encoded name and address together
-            return _mailbox(decoded)
         address, name = (found[0], entry.replace(found[0], "", 1)) if found else ("", entry)
     name = " ".join(words(_unquoted(name)).split())
     address = "".join(words(address).split()).removeprefix("mailto:").strip("'\"")

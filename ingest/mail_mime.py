@@ -33,6 +33,8 @@ class Part:
     kind: str = "text/plain"
     parameters: dict[str, str] = field(default_factory=dict)
     children: list["Part"] = field(default_factory=list)
+    within: str = ""
+    """kind of the multipart that it is a part of"""
     complaint: str = ""
     """what is wrong with it, for a Problem"""
 
@@ -126,7 +128,9 @@ class _Tree:
             if self.left <= 0:
                 part.complaint = f"more than {MAX_PARTS} parts; the rest is left out"
                 return
-            part.children.append(self.part(start, end, default, nesting + 1))
+            child = self.part(start, end, default, nesting + 1)
+            child.within = part.kind
+            part.children.append(child)
 
 
 def header(data: bytes, start: int, end: int) -> tuple[list[tuple[bytes, bytes]], int]:
@@ -169,14 +173,15 @@ def _spans(data: bytes, start: int, end: int, boundary: bytes, most: int) -> lis
         after = at + len(delimiter)
         alone = at == start or data[at - 1 : at] == b"\n"
         line_end = data.find(b"\n", after, end) if alone else -1
-        rest = data[after : line_end if line_end >= 0 else min(end, after + 1000)].strip() if alone else b""
-        # A longer boundary that begins like this one is another's; only `--` may follow.
-        if alone and (rest in (b"", b"--") or rest.startswith(b"-- ")):
+        rest = data[after : line_end if line_end >= 0 else end][:1000].rstrip() if alone else b""
+        # A longer boundary that begins like this one is another's. Behind `--` and white space anything may follow.
+        closes = rest == b"--" or rest.startswith(b"-- ")
+        if alone and (closes or not rest or (rest[:1] in b" \t" and len(boundary) > 5)):
             if opened >= 0:
                 close = at - 1 if at > opened else at
                 close -= close > opened and data[close - 1 : close] == b"\r"
                 spans.append((opened, max(opened, close)))
-            opened = -1 if rest else (line_end + 1 if line_end >= 0 else end)
+            opened = -1 if closes else (line_end + 1 if line_end >= 0 else end)
             if len(spans) > most:
                 break
         at = data.find(delimiter, after, end)

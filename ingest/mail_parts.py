@@ -119,10 +119,12 @@ def _encrypted(method: str) -> str:
 
 def _is_decoration(part: Part) -> bool:
     """Tell whether a picture belongs to the body's looks rather than being something that was sent."""
+    size = (part.end - part.start) * 3 // 4
+    if part.within == "multipart/related" and size < _SMALL_PICTURE:
+        return True
     if part.disposition == "attachment" and part.filename:
         return False
     placed = bool(part.first(b"content-id") or part.first(b"content-location") or part.disposition == "inline")
-    size = (part.end - part.start) * 3 // 4
     return not part.filename or (placed and size < _SMALL_PICTURE)
 
 

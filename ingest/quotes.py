@@ -132,7 +132,7 @@ def _signatures_and_quotes(lines: list[_Line], kinds: list[str], *, reply: bool,
         if not kinds[at] or kinds[at] == "blockquote":
             span = _quote_at(lines, kinds, at, own=own)
             if span and (reply or span.sure):
-                if forward:
+                if forward or (span.end == len(lines) and not own):
                     _content(kinds, at)
                     return
                 first = span.first
@@ -177,9 +177,9 @@ def _quote_at(lines: list[_Line], kinds: list[str], at: int, *, own: bool) -> _S
         if found:
             return found
     if line[:1] in "-> " and _ORIGINAL.match(line):
-        return _Span(at, len(lines), sure=False) if own else None
+        return _Span(at, len(lines), sure=False)
     if _DIVIDER.match(line) and at + 1 < len(lines) and _header_at(lines, at + 1):
-        return _Span(at, len(lines), sure=False) if own else None
+        return _Span(at, len(lines), sure=False)
     if ":" in line[:24] and own:
         if _header_at(lines, at):
             return _Span(at, len(lines), sure=False)
@@ -190,14 +190,24 @@ def _quote_at(lines: list[_Line], kinds: list[str], at: int, *, own: bool) -> _S
 
 
 def _marked_end(lines: list[_Line], at: int) -> int:
-    """Return the line after a run of marked lines; empty ones between them belong to it."""
+    """Return the line after a run of marked lines; empty ones between them belong to it, and what was wrapped."""
     end = at + 1
     following = end
-    while following < len(lines) and (not lines[following].text or _MARKED.match(lines[following].text)):
+    while following < len(lines):
+        text = lines[following].text
+        if _MARKED.match(text):
+            end = following + 1
+        elif text and not _wrapped(lines, following):
+            return end
         following += 1
-        if lines[following - 1].text:
-            end = following
     return end
+
+
+def _wrapped(lines: list[_Line], at: int) -> bool:
+    """Tell whether a line is the end of the marked one above it, cut off by a program that wraps at 76 characters."""
+    text, above = lines[at].text, lines[at - 1].text
+    goes_on = at + 1 < len(lines) and lines[at + 1].text[:1] == ">"
+    return goes_on and len(text) < 25 and text[:1].islower() and len(above) > 65 and above[:1] == ">"
 
 
 def _attribution(lines: list[_Line], kinds: list[str], at: int, *, own: bool) -> _Span | None:

@@ -1,7 +1,7 @@
-"""The `strongroom` command: its words, its options, and the one place where a failure becomes a message and an exit code.
+"""The `strongroom` command: its words, its options, and the one place where a failure becomes a message and a code.
 
-Exit codes: 0 done, 1 the user's mistake, 2 wrong usage, 3 damaged, tampered or older vault, 4 done but some files failed,
-130 interrupted.
+Exit codes: 0 done, 1 the user's mistake, 2 wrong usage, 3 damaged, tampered or older vault, 4 done but some files
+failed, 130 interrupted.
 """
 
 import argparse
@@ -203,45 +203,46 @@ COMMANDS = (
     Command("demo", "try it on a made-up household's papers", "Makes a throwaway vault, reads the papers of"
             " sample_corpus, answers three questions and serves the page. Everything it made is deleted at the end.",
             "ui.command_run:demo", _demo),
-    Command("init", "make a vault", "Asks for a passphrase and prints the recovery code, once. Whoever has neither cannot"
-            " open the vault; lost would be the index, the history and the settings, never the documents.",
+    Command("init", "make a vault", "Asks for a passphrase and prints the recovery code, once. Whoever has neither"
+            " cannot open the vault; lost would be index, history and settings, never the documents.",
             "ui.command_keys:init", _json),
-    Command("open", "run Strongroom and show its page", "Runs until it is interrupted. Where it runs already, only shows"
-            " the page.", "ui.command_run:open_", _port),
+    Command("open", "run Strongroom and show its page", "Runs until it is interrupted. Where it runs already, it only"
+            " shows the page.", "ui.command_run:open_", _port),
     Command("serve", "run Strongroom without a browser", "Prints an address that opens the page once. With"
             " STRONGROOM_PASSPHRASE_FILE set, the vault is unlocked too.", "ui.command_run:serve", _port),
-    Command("add", "watch folders", "Their files are read, and followed from then on. Hidden, temporary and partial files"
-            " are left out, links are not followed. Exits with 4 if --wait found files that cannot be read.",
+    Command("add", "watch folders", "Their files are read, and followed from then on. Hidden, temporary and"
+            " partial files are left out, links are not followed. Exits with 4 if --wait met unreadable files.",
             "ui.command_files:add", _add),
-    Command("remove", "stop watching a folder", "What was read from it leaves the vault. The files stay where they are.",
+    Command("remove", "stop watching a folder", "What was read from it leaves the vault. The files stay where"
+            " they are.",
             "ui.command_files:remove", _remove),
     Command("pause", "leave a folder as it is", "Changes in it are not followed until it is resumed.",
             "ui.command_files:pause", _folder),
     Command("resume", "follow a paused folder again", "", "ui.command_files:resume", _folder),
-    Command("folders", "list the watched folders", "`strongroom folders relocate OLD NEW` says that a folder lies elsewhere"
-            " now, on another machine for example: what was read from it stays, and nothing is read again.",
+    Command("folders", "list the watched folders", "`strongroom folders relocate OLD NEW` says that a folder lies"
+            " elsewhere now, on another machine for example: what was read from it stays, and nothing is read again.",
             "ui.command_files:folders", _folders),
     Command("status", "say what goes on", "Needs no passphrase.", "ui.command_read:status", _json),
-    Command("ask", "answer a question, with citations", "Without words it prompts, so that the question does not land in the"
-            " shell's history, and goes on until an empty line; later questions may lean on earlier ones.",
+    Command("ask", "answer a question, with citations", "Without words it prompts, so that the question does not"
+            " land in the shell's history, and goes on until an empty line; later questions may lean on earlier ones.",
             "ui.command_read:ask", _ask),
     Command("search", "find passages", "", "ui.command_read:search", _search),
     Command("list", "list documents or files", "", "ui.command_read:list_", _list),
     Command("show", "print a document", "", "ui.command_read:show", _show),
     Command("purge", "take documents out of the vault for good", "From every table, index, cache and history, and reads"
-            " back that they are gone. The file stays where it is, and is not taken in again unless --lift allows it.",
+            " back that they are gone. The file stays, and is not taken in again unless --lift allows it.",
             "ui.command_files:purge", _purge),
     Command("lock", "end the engine, and with it what it has in memory", "", "ui.command_keys:lock", _lock),
     Command("unlock", "open the vault of the engine that runs", "", "ui.command_keys:unlock", _none),
     Command("passwd", "change the passphrase", "", "ui.command_keys:passwd", _passwd),
     Command("recovery", "make a new recovery code", "The one before ends.", "ui.command_keys:recovery", _json),
-    Command("backup", "write an encrypted copy of the vault", "It opens with the passphrase and the recovery code that the"
-            " vault has now, and is compared with the vault after writing.", "ui.command_keys:backup", _backup),
+    Command("backup", "write an encrypted copy of the vault", "It opens with the passphrase and the recovery code that"
+            " the vault has now, and is compared with the vault after writing.", "ui.command_keys:backup", _backup),
     Command("restore", "put a backup back", "What was purged since the backup was made is purged again.",
             "ui.command_keys:restore", _restore),
     Command("settings", "print or change settings", "", "ui.command_keys:settings", _settings),
-    Command("verify", "try the protection out", "Attempts what the lock must refuse, and tampers with copies of the vault."
-            " Exits with 3 if something got through.", "ui.command_run:verify", _json),
+    Command("verify", "try the protection out", "Attempts what the lock must refuse, and tampers with copies of the"
+            " vault. Exits with 3 if something got through.", "ui.command_run:verify", _json),
     Command("destroy", "delete the vault", "Its keys first. Backups of it still open with its passphrase.",
             "ui.command_keys:destroy", _destroy),
 )  # fmt: skip
@@ -310,6 +311,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough. Python would complain at its end, when it flushes what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except Exception as error:
+        # A fault of the program's own. The message may quote a document, so only the place is told.
+        if os.environ.get("STRONGROOM_DEBUG"):
+            raise
+        from engine.protocol import place
+
+        print(f"strongroom: failed: {place(error)}", file=sys.stderr)
+        print("hint: this is an error in Strongroom itself; STRONGROOM_DEBUG=1 shows where", file=sys.stderr)
+        return 1
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,8 +6,7 @@ from typing import Any
 
 from ui import render, shown
 from ui.command_read import named
-from ui.command_session import Given, engine, running
-from ui.link import Caller
+from ui.command_session import Caller, Given, engine, running
 from ui.terminal import Progress, plain, say, say_json, tell
 from vault.errors import StrongroomError
 
@@ -84,7 +83,7 @@ def resume(given: Given, options: argparse.Namespace) -> int:
     return _folder(given, "folders.resume", path=os.path.abspath(options.folder))
 
 
-def _folder(given: Given, method: str, **params: str) -> int:
+def _folder(given: Given, method: str, **params: Any) -> int:
     with engine(given) as client:
         row = client.call(method, **params)
     if given.json:
@@ -118,9 +117,10 @@ def purge(given: Given, options: argparse.Namespace) -> int:
         if given.json:
             say_json(rows)
         else:
-            say(
-                *(line for row in rows for line in [*render.receipt(row, given.style), ""]) or ["no purge was made yet"]
-            )
+            for row in rows:
+                say(*render.receipt(row, given.style), "")
+            if not rows:
+                tell("no purge was made yet")
         return 0
     if not options.documents:
         raise StrongroomError("nothing to purge was named", "name a file, or the id of a document (`strongroom list`)")

@@ -45,7 +45,7 @@ def init(given: Given, options: argparse.Namespace) -> int:
         "",
         f"recovery code: {given.style.strong(code)}",
         "",
-        "It opens the vault when the passphrase is forgotten. It is shown this once: write it on paper, keep it elsewhere.",
+        "It opens the vault when the passphrase is forgotten. It is shown only now: write it on paper.",
         *_IF_BOTH_ARE_LOST,
         "",
         "next: `strongroom add FOLDER`, then `strongroom open` or `strongroom ask`",
@@ -74,9 +74,7 @@ def passwd(given: Given, options: argparse.Namespace) -> int:
     if code:
         say(f"new recovery code, the old one ends: {given.style.strong(code)}")
     else:
-        say(
-            "a copy of the vault from before still opens with the old one; --revoke ends that for what is written from now on"
-        )
+        say("a copy of the vault from before still opens with the old one; see --revoke")
     return 0
 
 
@@ -190,8 +188,8 @@ def _locked_here(given: Given, writable: Sequence[Path]) -> Iterator[None]:
     from engine import lock, rendezvous
 
     with rendezvous.claim(given.vault, given.state):
-        version = lock.limit_files(readable=None, writable=[*writable, given.state, Path(os.devnull)])
-        lock.lock("engine", landlock_version=version)
+        lock.limit_files(readable=None, writable=[*writable, given.state, Path(os.devnull)])
+        lock.lock("engine")
         yield
 
 

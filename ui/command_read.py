@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ui import render, terminal
-from ui.command_session import Given, engine, running
-from ui.link import Caller
+from ui.command_session import Caller, Given, engine, running
 from ui.terminal import say, say_json, tell
 from vault.errors import StrongroomError
 

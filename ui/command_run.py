@@ -1,7 +1,6 @@
 """Commands that stay: open, serve, demo; and verify, which tries the protection out."""
 
 import argparse
-import contextlib
 import json
 import os
 import secrets
@@ -10,7 +9,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ui import render

@@ -7,11 +7,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ui.link import Caller
 from ui.terminal import Keyboard, Style, plain, tell
 from vault.errors import StrongroomError
+
+if TYPE_CHECKING:
+    from engine.client import Client, LocalClient
+
+Caller: TypeAlias = "Client | LocalClient"
+"""whoever answers: a running engine, or one in this process"""
 
 _TRIES = 3  # for somebody who mistypes; the vault itself slows down those who guess
 _MISTYPED = ("the passphrase is wrong", "the recovery code was mistyped")  # over a socket, messages are all there is
@@ -151,7 +156,7 @@ def engine(given: Given, *, writable: Sequence[Path] = ()) -> Iterator[Caller]:
 
 
 @contextlib.contextmanager
-def running(given: Given) -> Iterator[Caller | None]:
+def running(given: Given) -> Iterator["Caller | None"]:
     """The engine that runs for this vault, open or locked; None where none does."""
     from engine import client
 

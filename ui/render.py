@@ -8,7 +8,15 @@ from ui import shown
 from ui.terminal import Style, columns, cut, plain, prose, wrapped
 
 _QUOTE_LINES = 4  # of a passage in a list of hits
-_HIDDEN = "…"
+_REMOVED = {
+    "attachments": "attachment",
+    "chunks": "passage",
+    "vectors": "vector",
+    "paths": "place",
+    "files": "file name",
+    "turns": "answer in the history",
+}
+_PLURALS = {"turns": "answers in the history"}
 
 
 def place(hit: Mapping[str, Any]) -> str:
@@ -77,7 +85,7 @@ def passage(hit: Mapping[str, Any], style: Style) -> list[str]:
     head = f"{hit['rank']}. {style.strong(title)}{source(0, hit, Style(colours=False)).removeprefix('[0] ')}"
     quoted = wrapped(hit["quote"], hit.get("marks", ()), style=style, indent="   ").split("\n")
     if len(quoted) > _QUOTE_LINES:
-        quoted = [*quoted[: _QUOTE_LINES - 1], "   " + _HIDDEN]
+        quoted = [*quoted[: _QUOTE_LINES - 1], "   …"]
     return [head, *quoted, ""]
 
 
@@ -137,7 +145,7 @@ def documents(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
         where = short(row["paths"][0]) if row["paths"] else ""
         more = f" (+{len(row['paths']) - 1})" if len(row["paths"]) > 1 else ""
         date = plain((row["date"] or "")[:10])
-        title = cut(plain(row["title"]) or "(no title)", 48)
+        title = cut(plain(row["title"] or os.path.basename(row["paths"][0] if row["paths"] else "")), 48)
         pad = " " * (48 - columns(title))
         lines.append(f"{style.faint(row['id'][:12])}  {date:10}  {plain(row['kind']):9}  {title}{pad}  {where}{more}")
         if row["note"]:
@@ -190,17 +198,19 @@ def preview(found: Sequence[Mapping[str, Any]]) -> list[str]:
 def receipt(found: Mapping[str, Any], style: Style) -> list[str]:
     """What a purge removed, what was looked for afterwards, and what it does not cover."""
     removed = found["removed"]
-    lines = [
-        f"purged {shown.count(removed['documents'], 'document')}: "
-        + ", ".join(f"{number:,} {name}" for name, number in removed.items() if number and name != "documents")
+    told = [
+        shown.count(removed[key], name, _PLURALS.get(key, "")) for key, name in _REMOVED.items() if removed.get(key)
     ]
+    lines = [f"purged {shown.count(removed['documents'], 'document')}: {', '.join(told)}"]
     verdict = style.good("nothing was found") if found["confirmed"] else style.bad("something was found, see below")
     lines.append(f"looked for it afterwards in {shown.count(len(found['checks']), 'place')}: {verdict}")
     for check in found["checks"]:
         told = f"{plain(check['what'])} in {plain(check['where'])}: {check['found']:,} found"
         lines.append("  " + (style.bad(told) if check["found"] else style.faint(told)))
     if found["elsewhere"]:
-        lines.append(f"{shown.count(found['elsewhere'], 'other document')} in the vault hold some of the same text")
+        lines.append(
+            f"some of the same text stands in {shown.count(found['elsewhere'], 'other document')}, which stayed"
+        )
     lines.append("not covered by this:")
     lines += [wrapped(f"- {each}", style=style, indent="  ") for each in found["not_covered"]]
     return lines

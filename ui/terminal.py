@@ -1,7 +1,7 @@
-"""The terminal: what documents say is printed as text, never obeyed; secrets are read without an echo; progress is drawn.
+"""The terminal: what documents say is printed, never obeyed; secrets are read without an echo; progress is drawn.
 
-A terminal obeys escape sequences, so a document, a file's name or a sender could retitle the window, hide what follows, or
-turn a line around. Everything that was not written here goes through `plain` first.
+A terminal obeys escape sequences, so a document, a file's name or a sender could retitle the window, hide what
+follows, or turn a line around. Everything that was not written here goes through `plain` first.
 """
 
 import contextlib

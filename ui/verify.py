@@ -49,7 +49,8 @@ def run(given: Given) -> list[Check]:
 
     with rendezvous.claim(given.vault, given.state), tempfile.TemporaryDirectory(dir=given.state) as aside:
         writable = [given.vault, given.state, Path(os.devnull)]
-        lock.lock("engine", landlock_version=lock.limit_files(readable=None, writable=writable))
+        lock.limit_files(readable=None, writable=writable)
+        lock.lock("engine")
         return found + _vault(given, Path(aside))
 
 
@@ -58,14 +59,21 @@ def _lock(profile: Any) -> Check:
     from engine import lock
 
     def inside() -> dict[str, Any]:
-        version = lock.limit_files(readable=[], writable=[]) if profile == "worker" else 0
-        return lock.lock(profile, landlock_version=version).to_json()
+        if profile != "worker":
+            return lock.lock(profile).to_json()
+        lock.limit_files(readable=(), writable=())
+        report = lock.lock("worker", verify=False)  # it would look at /proc, which a worker may not
+        refused = lock.probe()
+        with contextlib.suppress(PermissionError):
+            os.close(os.open("/etc/passwd", os.O_RDONLY))
+            return {"error": "a file could be opened"} if report.landlock else {**report.to_json(), "refused": refused}
+        return {**report.to_json(), "refused": (*refused, "open a file")}
 
     name = f"the lock of the {profile} holds"
     report = _in_child(inside)
     if "error" in report:
         return Check(name, False, report["error"])
-    missing = f"; not held: {', '.join(report['missing'])}" if report["missing"] and profile == "worker" else ""
+    missing = f"; not held here: {', '.join(report['missing'])}" if report["missing"] and profile == "worker" else ""
     return Check(name, bool(report["refused"]), f"refused: {', '.join(report['refused'])}{missing}")
 
 
@@ -88,8 +96,8 @@ def _in_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     with open(read_end, "rb") as pipe:
         told = pipe.read()
     os.waitpid(pid, 0)
-    result: dict[str, Any] = json.loads(told) if told else {"error": "the child ended without an answer"}
-    return result
+    answer: dict[str, Any] = json.loads(told) if told else {"error": "the child ended without an answer"}
+    return answer
 
 
 def _vault(given: Given, aside: Path) -> list[Check]:
@@ -110,9 +118,13 @@ def _vault(given: Given, aside: Path) -> list[Check]:
         Check("a changed bit in the header is noticed", not missed, f"{_FLIPS - len(missed)} of {_FLIPS} tried")
     )
 
-    vault = Vault.open(given.vault, given.passphrase.get(), state=given.state, accept_older=given.accept_older)
+    newest = "the database is the newest that this machine has seen"
     try:
-        found.append(Check("the database is the newest that this machine has seen", True))
+        vault = Vault.open(given.vault, given.passphrase.get(), state=given.state, accept_older=given.accept_older)
+    except DamagedVaultError as error:
+        return [*found, Check(newest, False, error.message)]
+    try:
+        found.append(Check(newest, not given.accept_older, "not asked" if given.accept_older else ""))
         with vault.read() as db:
             damage = db.execute("PRAGMA integrity_check(1)").get
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -75,7 +75,7 @@ def chunk(document: Document, count_tokens: CountTokens, prefix: str = "") -> li
         for unit in units
         for piece in (
             (unit,)
-            if unit.tokens <= min(TARGET, room[unit.heading]) and unit.end - unit.start <= _MOST
+            if unit.tokens <= room[unit.heading] and unit.end - unit.start <= _MOST
             else _pieces(unit, text, count_tokens, min(TARGET, room[unit.heading]))
         )
     ]
@@ -216,11 +216,15 @@ def _pieces(unit: _Unit, text: str, count_tokens: CountTokens, limit: int) -> li
 
 def _packed(units: Sequence[_Unit], room: dict[str, int]) -> Iterator[Chunk]:
     """Neighbouring units joined to chunks; a chunk goes by the heading of its first unit."""
+    rest = _tokens_to_wall(units)
     start = end = tokens = 0
     heading = ""
-    for unit in units:
-        full = tokens + unit.tokens > min(TARGET, room.get(heading, TARGET)) or unit.end - start > _MOST
-        if end and (full or tokens >= _ENOUGH.get(unit.cut, TARGET)):
+    for unit, left in zip(units, rest, strict=True):
+        full = tokens + unit.tokens > min(TARGET, room.get(heading, TARGET))
+        # What is left until the next heading still fits: better in one chunk than a short rest by itself.
+        full = full and (unit.cut >= _HEADING or tokens + left > room.get(heading, 0))
+        full = full or unit.end - start > _MOST
+        if end and (full or tokens >= _ENOUGH.get(unit.cut, WINDOW)):
             yield Chunk(start, end, heading)
             end = 0
         if not end:
@@ -228,3 +232,15 @@ def _packed(units: Sequence[_Unit], room: dict[str, int]) -> Iterator[Chunk]:
         end = unit.end
         tokens += unit.tokens
     yield Chunk(start, end, heading)
+
+
+def _tokens_to_wall(units: Sequence[_Unit]) -> list[int]:
+    """For each unit the tokens from it to the next heading, wall or end."""
+    total = 0
+    out = []
+    for at in range(len(units) - 1, -1, -1):
+        total += units[at].tokens
+        out.append(total)
+        if units[at].cut >= _HEADING:
+            total = 0
+    return out[::-1]

@@ -11,8 +11,8 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
+from retrieval import gather, rank, segment, select
 from retrieval import query as asking
-from retrieval import rank, segment, select
 from retrieval.passage import Passage
 from retrieval.query import Filters
 from retrieval.vectors import Matrix
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _LOOK = 512  # chunks without a vector that are looked up at a time
 _LOOK_AT_LEAST = 4  # such groups looked at in a refresh before giving up on finding more
+_CANDIDATES = 8  # places looked at for each passage wanted: duplicates fold and neighbours join
 _REBUILD = 1024  # removed chunks before memory is laid out anew, if they are also a fifth of all
 
 
@@ -107,7 +108,20 @@ class Index:
         if snapshot is None or not len(snapshot.ids) or k < 1:
             return []
         vector = self._embedder.embed([wanted.text])[0] if wanted.text else None
-        return select.select(self._vault, snapshot, wanted, vector, k)
+        allowed = snapshot.alive
+        if wanted.filters:
+            with self._vault.read() as db:
+                allowed = allowed & select.let_through(db, snapshot, wanted.filters)
+        if not allowed.any():
+            return []
+        # Scoring needs no connection: whoever writes to the vault is not held up by it.
+        scores = select.Scores(snapshot, wanted, vector, allowed)
+        places = select.best(scores.mix, k * _CANDIDATES)
+        with self._vault.read() as db:
+            mix = select.with_threads(db, snapshot, scores.mix, places)
+            if mix is not scores.mix:
+                places = select.best(mix, k * _CANDIDATES)
+            return gather.gather(db, snapshot, scores, mix, places, k)
 
     def _next(self, db: "apsw.Connection", old: Snapshot | None, removed: Collection[int]) -> Snapshot:
         import numpy as np

@@ -19,8 +19,10 @@ A chunk stands in exactly one segment, and a term that no chunk has stands in no
 import struct
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from retrieval.terms import terms
 from vault.errors import DamagedVaultError
@@ -36,7 +38,8 @@ _MAGIC = b"SRK1"
 _HEAD = struct.Struct("<4s4I")
 
 
-class Segment(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Segment:
     """The arrays of a segment, views of its blob."""
 
     ids: "Array"
@@ -46,6 +49,24 @@ class Segment(NamedTuple):
     places: "Array"
     counts: "Array"
     terms: bytes
+
+    def term(self, number: int) -> bytes:
+        """A term by its number."""
+        return self.terms[self.term_starts[number] : self.term_starts[number + 1]]
+
+    def signatures(self) -> "tuple[Array, Array]":
+        """For each term the set of its bytes' last five bits, uint32, and its length in bytes, int64."""
+        return self._signatures
+
+    @cached_property
+    def _signatures(self) -> "tuple[Array, Array]":
+        import numpy as np
+
+        starts = self.term_starts.astype(np.int64)
+        if not self.terms:
+            return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
+        bits = np.uint32(1) << (np.frombuffer(self.terms, dtype=np.uint8) & 31).astype(np.uint32)
+        return np.bitwise_or.reduceat(bits, starts[:-1]), np.diff(starts)
 
     def find(self, term: bytes) -> int:
         """The number of `term`, or -1."""

@@ -1,68 +1,107 @@
-"""From scores to passages: what is let through, how the scores are mixed, which of the best are shown."""
+"""From scores to passages: what the filters let through, how the scores are mixed, which of the best are shown."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from retrieval import rank, typos
-from retrieval.passage import Passage
 from retrieval.query import Filters, Query, seconds
 
 if TYPE_CHECKING:
     import apsw
     import numpy as np
 
-    from retrieval.index import Snapshot, Store
+    from retrieval.index import Snapshot
 
     Array = np.ndarray[Any, Any]
 
-# Shares of the mix (Bruch, Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval, 2022: a convex mix of
-# normalised scores beats reciprocal ranks, and needs few questions to fit). Fitted by bench/retrieval.py.
+# Shares of the mix (a convex mix of normalised scores beats reciprocal ranks and needs few questions to fit: Bruch,
+# Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval, 2022). Fitted on one half of the questions of
+# SciFact and ContractNLI, checked on the other: bench/retrieval.py.
 VECTOR = 0.5
-KEYWORD = 0.5
-TITLE = 0.5
+KEYWORD = 0.35
+TITLE = 0.15
 
-_IDENTIFIER = 10.0  # above any mix
-_PHRASE = 1.0
-_CANDIDATES = 10  # looked at for each passage wanted, because duplicates fold and documents share the room
+_IDENTIFIER = 1.0  # at least the whole mix: a passage with the identifier comes before all without
+_IDENTIFIER_CHUNKS = 50  # what stands in more chunks than this and in more than one of 200 names no single thing
+_THREAD = 0.3  # how far a mail's score moves towards the best of its thread
+_THREADS = 5  # of the best passages' mails that bring their threads along
 
 
-def select(store: "Store", snapshot: "Snapshot", query: Query, vector: "Array | None", k: int) -> list[Passage]:
-    """The best `k` passages of a snapshot for a query, whose embedding is `vector`."""
+class Scores:
+    """All chunks' scores for one query. Arrays run over the snapshot's places."""
+
+    def __init__(self, snapshot: "Snapshot", query: Query, vector: "Array | None", allowed: "Array") -> None:
+        import numpy as np
+
+        size = len(snapshot.ids)
+        words = typos.corrected(snapshot.parts + snapshot.titles, query.words)
+        keyword = rank.bm25(snapshot.parts, words, size)
+        self.cosine = snapshot.vectors @ vector if vector is not None else np.zeros(size, dtype=np.float32)
+        self.keyword = _share(keyword, allowed)
+        self.title = _titles(snapshot, words)[snapshot.owners]
+        self.identifier = _identified(snapshot, query.identifiers, size)
+        meaning = _spread(self.cosine, allowed & snapshot.embedded)
+        mix = KEYWORD * self.keyword + VECTOR * meaning + TITLE * self.title
+        mix = (mix + _IDENTIFIER * self.identifier) / (1 + _IDENTIFIER)
+        found = allowed & ((self.keyword > 0) | (self.title > 0) | snapshot.embedded)
+        self.mix = np.where(found, mix, np.float32(-1))
+        """0 to 1; -1 for what is not to be shown"""
+
+    def why(self, place: int) -> str:
+        """In a word, what found the chunk."""
+        if self.identifier[place] > 0:
+            return "identifier"
+        if self.keyword[place] > 0.5:
+            return "words and meaning" if self.cosine[place] > 0.4 else "words"
+        return "name" if self.title[place] > 0.3 else "meaning"
+
+
+def let_through(db: "apsw.Connection", snapshot: "Snapshot", filters: Filters) -> "Array":
+    """Whether each chunk's document passes the filters, bool."""
     import numpy as np
 
-    allowed = snapshot.alive
-    if query.filters:
-        with store.read() as db:
-            numbers = matching(db, query.filters)
-        allowed = allowed & np.isin(snapshot.numbers, np.fromiter(numbers, dtype=np.int64))[snapshot.owners]
-    if not allowed.any():
-        return []
-    size = len(snapshot.ids)
-    words = typos.corrected(snapshot.parts + snapshot.titles, query.words)
-    keyword = rank.bm25(snapshot.parts, words, size)
-    title = rank.bm25(snapshot.titles, words, len(snapshot.numbers))
-    cosine = snapshot.vectors @ vector if vector is not None else np.zeros(size, dtype=np.float32)
-    named = _identified(snapshot, query.identifiers, size)
+    numbers = np.fromiter(matching(db, filters), dtype=np.int64)
+    passed: Array = np.isin(snapshot.numbers, numbers)[snapshot.owners]
+    return passed
 
-    keyword_share = _share(keyword, allowed)
-    title_share = _share(title, None)[snapshot.owners]
-    mix = KEYWORD * keyword_share + VECTOR * _spread(cosine, allowed & snapshot.embedded) + TITLE * title_share
-    mix += _IDENTIFIER * named
-    mix[~allowed] = -1
-    found = allowed & ((keyword > 0) | snapshot.embedded | (title_share > 0))
-    best = _top(np.where(found, mix, -1), k * _CANDIDATES)
-    most = KEYWORD + VECTOR + TITLE
 
-    with store.read() as db:
-        passages = []
-        for place in best.tolist():
-            made = _passage(db, int(snapshot.ids[place]))
-            if made is None:
-                continue  # removed since this snapshot
-            why = _why(named[place], keyword_share[place], cosine[place], title_share[place])
-            score = min(1.0, float(mix[place]) / most)
-            passages.append(_scored(made, score, float(keyword_share[place]), float(cosine[place]), why))
-        return list(_folded(passages, k))
+def best(scores: "Array", count: int) -> "Array":
+    """Places of the best `count` scores that are not negative, best first; equal ones in the order of places."""
+    import numpy as np
+
+    if count < len(scores):
+        bar = np.partition(scores, len(scores) - count)[len(scores) - count]
+        places = np.flatnonzero(scores >= max(float(bar), 0.0))
+    else:
+        places = np.flatnonzero(scores >= 0)
+    return places[np.argsort(-scores[places], kind="stable")][:count]
+
+
+def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", places: "Array") -> "Array":
+    """Scores in which the other mails of the best mails' threads have moved up; `places` are the best ones, in order.
+
+    A reply often lacks the words that it answers to.
+    """
+    import numpy as np
+
+    moved = scores
+    seen: set[str] = set()
+    for place in places[:_THREADS].tolist():
+        number = int(snapshot.numbers[snapshot.owners[place]])
+        thread: Any = db.execute("SELECT thread FROM document WHERE number = ?", (number,)).get
+        if not thread or thread in seen:
+            continue
+        seen.add(thread)
+        mates = [n for (n,) in db.execute("SELECT number FROM document WHERE thread = ? LIMIT 200", (thread,))]
+        if len(mates) < 2:
+            continue
+        if moved is scores:
+            moved = scores.copy()
+        owners = np.searchsorted(snapshot.numbers, mates)
+        there = np.flatnonzero(np.isin(snapshot.owners, owners) & (scores >= 0) & (scores < scores[place]))
+        moved[there] = np.maximum(moved[there], scores[there] + _THREAD * (scores[place] - scores[there]))
+    return moved
 
 
 def matching(db: "apsw.Connection", filters: Filters) -> Iterator[int]:
@@ -74,10 +113,11 @@ def matching(db: "apsw.Connection", filters: Filters) -> Iterator[int]:
         values.extend(wanted)
         return "(" + " OR ".join([f"{column} {how}"] * len(wanted)) + ")"
 
+    contains = "LIKE ? ESCAPE '\\'"
     if filters.kind:
         conditions.append(any_of("document.kind", [value.lower() for value in filters.kind], "= ?"))
     if filters.sender:
-        conditions.append(any_of("document.sender", list(map(_like, filters.sender)), "LIKE ? ESCAPE '\\'"))
+        conditions.append(any_of("document.sender", [_like(value) for value in filters.sender], contains))
     if filters.after:
         conditions.append("document.time >= ?")
         values.append(seconds(filters.after))
@@ -87,11 +127,10 @@ def matching(db: "apsw.Connection", filters: Filters) -> Iterator[int]:
     if filters.folder or filters.path:
         inner = ["location.document = document.number"]
         if filters.folder:
-            inner.append(any_of("folder.shown", list(map(_like, filters.folder)), "LIKE ? ESCAPE '\\'"))
+            inner.append(any_of("folder.shown", [_like(value) for value in filters.folder], contains))
         if filters.path:
-            inner.append(
-                any_of("file.shown || '/' || location.part", list(map(_like, filters.path)), "LIKE ? ESCAPE '\\'")
-            )
+            patterns = [_like(value) for value in filters.path]
+            inner.append(any_of("file.shown || '/' || location.part", patterns, contains))
         conditions.append(
             "EXISTS (SELECT 1 FROM location JOIN file ON file.id = location.file JOIN folder ON folder.id = file.folder"
             f" WHERE {' AND '.join(inner)})"
@@ -106,106 +145,60 @@ def _like(value: str) -> str:
     return f"%{escaped.replace('*', '%')}%"
 
 
-def _share(scores: "Array", allowed: "Array | None") -> "Array":
-    """Scores as shares of the best one that is allowed; 0 to 1."""
+def _share(scores: "Array", allowed: "Array") -> "Array":
+    """Scores as shares of the best one that is allowed: 0 to 1."""
     import numpy as np
 
-    best = float(scores.max(initial=0) if allowed is None else scores.max(initial=0, where=allowed))
-    return np.minimum(scores / best, 1) if best > 0 else np.zeros_like(scores)
+    top = float(scores.max(initial=0, where=allowed))
+    return np.minimum(scores / np.float32(top), 1) if top > 0 else np.zeros_like(scores)
 
 
 def _spread(cosine: "Array", counted: "Array") -> "Array":
-    """Cosines as shares between the middle of what there is (0) and the best (1)."""
+    """Cosines as shares of the way from the mean of what there is (0) to the best (1)."""
     import numpy as np
 
     if not counted.any():
         return np.zeros_like(cosine)
-    best = float(cosine.max(initial=-1, where=counted))
-    middle = float(cosine[counted].mean())
-    return np.where(counted, np.clip((cosine - middle) / max(best - middle, 1e-6), 0, 1), 0).astype(np.float32)
+    top = float(cosine.max(initial=-1, where=counted))
+    middle = min(float(cosine.mean(where=counted)), top - 1e-6) if counted.sum() > 1 else 0.0
+    return np.where(counted, np.clip((cosine - middle) / max(top - middle, 1e-6), 0, 1), 0).astype(np.float32)
+
+
+def _titles(snapshot: "Snapshot", words: Sequence[tuple[str, float]]) -> "Array":
+    """How surely the question names each document: 0 to 1.
+
+    A word counts by how rare it is among titles and among chunks: `agreement` in a file's name says little where all
+    chunks have it, a company's name says all. 1 is what one word gives that stands in one title and one chunk only.
+    """
+    import numpy as np
+
+    chunks, titles = len(snapshot.ids), len(snapshot.numbers)
+    weighted = [(word, weight * _rarity(rank.frequency(snapshot.parts, word), chunks)) for word, weight in words]
+    sure = _rarity(1, chunks) * _rarity(1, titles)
+    return np.minimum(rank.bm25(snapshot.titles, weighted, titles) / np.float32(max(sure, 1e-6)), 1)
+
+
+def _rarity(found: int, total: int) -> float:
+    """BM25's inverse document frequency."""
+    return math.log(1 + (total - found + 0.5) / (found + 0.5))
 
 
 def _identified(snapshot: "Snapshot", identifiers: Sequence[str], size: int) -> "Array":
-    """How many of the question's identifiers stand in each chunk, as a share of those that stand anywhere."""
+    """How many of the question's identifiers each chunk has, as a share of the most that one has."""
     import numpy as np
 
     total = np.zeros(size, dtype=np.float32)
-    for identifier in identifiers:
-        there = rank.bm25(snapshot.parts, [(identifier, 1.0)], size) > 0
-        total += there
-    return total / max(1.0, float(total.max(initial=0)))
-
-
-def _top(scores: "Array", count: int) -> "Array":
-    """Places of the best `count` scores that are not negative, best first; equal ones in the order of places."""
-    import numpy as np
-
-    if count < len(scores):
-        bar = np.partition(scores, len(scores) - count)[len(scores) - count]
-        places = np.flatnonzero(scores >= max(bar, 0))
-    else:
-        places = np.flatnonzero(scores >= 0)
-    return places[np.argsort(-scores[places], kind="stable")][:count]
-
-
-def _why(named: float, keyword: float, cosine: float, title: float) -> str:
-    if named > 0:
-        return "identifier"
-    if title > 0.5 and keyword < 0.5:
-        return "name"
-    if keyword > 0.5:
-        return "words and meaning" if cosine > 0.4 else "words"
-    return "meaning"
-
-
-_PASSAGE = """
-SELECT chunk.start, chunk.end, chunk.heading, document.id, document.number, document.kind, document.title,
-       document.message_id, document.sender, document.date, document.thread, content.text, content.blocks
-  FROM chunk JOIN document ON document.number = chunk.document JOIN content ON content.document = document.number
- WHERE chunk.id = ?
-"""
-_PLACES = """
-SELECT file.shown, file.path, location.part FROM location JOIN file ON file.id = location.file
- WHERE location.document = ? ORDER BY file.state = 'missing', file.shown, location.part
-"""
-
-
-def _passage(db: "apsw.Connection", chunk: int) -> Passage | None:
-    """The chunk's row as a passage, without scores."""
-    from vault.documents import decode_blocks
-
-    row: Any = db.execute(_PASSAGE, (chunk,)).fetchone()
-    if row is None:
-        return None
-    start, end, heading, document, number, kind, title, message_id, sender, date, thread, text, blocks = row
-    places: Any = db.execute(_PLACES, (number,)).fetchall()
-    shown, raw, part = places[0] if places else ("", b"", "")
-    page = next((b.page for b in decode_blocks(blocks) if b.end > start and b.page is not None), None)
-    return Passage(
-        chunk=chunk, document=document, number=number, kind=kind, title=title, path=shown, raw_path=raw, part=part,
-        other_paths=tuple(dict.fromkeys(other for other, _, _ in places[1:] if other != shown)), page=page, start=start,
-        end=end, text=str(text, "utf-8")[start:end], heading=heading, message_id=message_id, sender=sender, date=date,
-        thread=thread, score=0.0, keyword=0.0, vector=0.0, why="",
-    )  # fmt: skip
-
-
-def _scored(passage: Passage, score: float, keyword: float, vector: float, why: str) -> Passage:
-    from dataclasses import replace
-
-    return replace(passage, score=score, keyword=keyword, vector=vector, why=why)
-
-
-def _folded(passages: Sequence[Passage], k: int) -> Iterator[Passage]:
-    """The first `k` with texts of their own; the others' paths go to the one that is shown."""
-    from dataclasses import replace
-
-    shown: dict[str, Passage] = {}
-    for passage in passages:
-        key = " ".join(passage.text.lower().split())
-        first = shown.get(key)
-        if first is None:
-            if len(shown) < k:
-                shown[key] = passage
-        elif passage.path != first.path and passage.path not in first.other_paths:
-            shown[key] = replace(first, other_paths=(*first.other_paths, passage.path))
-    yield from shown.values()
+    longest_first = sorted(identifiers, key=len, reverse=True)
+    used: list[str] = []
+    for identifier in longest_first:
+        if any(identifier in longer for longer in used):
+            continue  # a part of one that was found
+        seldom = max(_IDENTIFIER_CHUNKS, size // 200)
+        for parts, owners in ((snapshot.parts, None), (snapshot.titles, snapshot.owners)):
+            if 0 < rank.frequency(parts, identifier) <= seldom:
+                there = rank.bm25(parts, [(identifier, 1.0)], size if owners is None else len(snapshot.numbers)) > 0
+                # A document that bears it in its name comes after a passage that has it.
+                total += there if owners is None else 0.5 * there[owners]
+                used.append(identifier)
+    share: Array = np.minimum(total / max(1.0, float(total.max(initial=0))), 1)
+    return share

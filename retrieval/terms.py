@@ -20,7 +20,10 @@ _HIDDEN = re.compile(
 )
 _TOKEN = re.compile(r"[^\W_]+(?:[-./,:@_'’+&#]+[^\W_]+)*")
 _JOINERS = re.compile(r"[-./,:@_'’+&#]+")
-_IBAN = re.compile(r"\b[a-z]{2}\d{2}(?: [a-z0-9]{4}){3,7}(?: [a-z0-9]{1,3})?\b")
+# Numbers that are written in groups of four: IBANs, card numbers.
+_GROUPED = re.compile(
+    r"\b(?:[a-z]{2}\d{2}(?: [a-z0-9]{4}){3,7}(?: [a-z0-9]{1,3})?|\d{4}(?: \d{4}){2,4}(?: \d{1,3})?)\b"
+)
 _AMOUNT = re.compile(r"\d{1,3}(?:(?P<group>[,.'’])\d{3})(?:(?P=group)\d{3})*(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
@@ -28,7 +31,10 @@ _DATES = (
     re.compile(r"\b(?P<day>\d{1,2})(?:st|nd|rd|th|\.)? (?:of )?" + _MONTH + r",? (?P<year>(?:19|20)\d\d)\b"),
     re.compile(r"\b" + _MONTH + r" (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>(?:19|20)\d\d)\b"),
 )
+_SHORT_DATE = re.compile(r"\b(\d{1,2})([./])(\d{1,2})\2((?:19|20)\d\d)\b")
 _DIGIT = re.compile(r"\d")
+_DAY = re.compile(r"\d{1,2}[-./]\d{1,2}[-./]\d{2}(?:\d\d)?|(?:19|20)\d\d[-./]\d{1,2}(?:[-./]\d{1,2})?")
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
 def normal(text: str) -> str:
     """Lower-case, compatibility forms unified (NFKC), accents and hidden characters gone. Offsets are not kept."""
@@ -43,31 +49,47 @@ def terms(text: str) -> list[str]:
     text = normal(text)
     found: list[str] = []
     for token in _TOKEN.findall(text):
-        if token.isalnum():
+        if token.isascii() and token.isalnum():
             found.append(stem(token))
         else:
             found += _joined(token)
     if _DIGIT.search(text):
-        found += [match.group().replace(" ", "")[:MOST] for match in _IBAN.finditer(text)]
+        found += [match.group().replace(" ", "")[:MOST] for match in _GROUPED.finditer(text)]
         found += [_date(match) for pattern in _DATES for match in pattern.finditer(text)]
+        for match in _SHORT_DATE.finditer(text):
+            found += _readings(match)
     return found
 
 
 def identifiers(text: str) -> list[str]:
-    """The terms of `text` that name one thing: joined or long ones with a digit, such as invoice numbers and IBANs."""
+    """Terms of `text` that may name one thing: invoice numbers, IBANs, addresses; no amounts and no dates.
+
+    Neighbouring words of which one has a digit are also tried as one (`inv 2024 0031` for INV-2024-0031): whoever asks
+    has to see which of them the index has.
+    """
     text = normal(text)
-    found = [match.group().replace(" ", "")[:MOST] for match in _IBAN.finditer(text)]
-    for token in _TOKEN.findall(text):
+    found = [match.group().replace(" ", "")[:MOST] for match in _GROUPED.finditer(text)]
+    tokens = _TOKEN.findall(text)[:200]
+    for token in tokens:
         digits = len(_DIGIT.findall(token))
-        if token.isalnum() and (digits >= 5 or (digits and digits < len(token) and len(token) >= 5)):
-            found.append(stem(token))
-        elif not token.isalnum() and (digits or "@" in token):
+        if token.isalnum():
+            if digits >= 5 or (digits and digits < len(token) >= 5):
+                found.append(stem(token))
+        elif "@" in token or (digits and not _AMOUNT.fullmatch(token) and not _DAY.fullmatch(token)):
             found.append(_joined(token)[0])
+    for length in (2, 3, 4):
+        groups = zip(*(tokens[at:] for at in range(length)), strict=False)
+        joined = ("".join(group) for group in groups if all(map(str.isalnum, group)))
+        found += [one[:MOST] for one in joined if _DIGIT.search(one)]
     return found
 
 
 def _joined(token: str) -> list[str]:
     """The terms of a token with separators inside: the whole, if it is an identifier or hyphenated, then the parts."""
+    if not token.isascii() and _UNSPACED.search(token):
+        # No spaces between words: pairs of letters stand for them.
+        letters = _JOINERS.sub("", token)
+        return [letters[at : at + 2] for at in range(max(1, len(letters) - 1))]
     parts = _JOINERS.split(token)
     if parts[-1] == "s" and token[-2] in "'’":  # a possessive
         parts.pop()
@@ -76,7 +98,7 @@ def _joined(token: str) -> list[str]:
         out.append(_amount(token) if _AMOUNT.fullmatch(token) else "".join(parts)[:MOST])
     elif "@" in token or (len(parts) == 2 and len(token) <= MOST):
         out.append("".join(parts)[:MOST])
-    if len(parts) == 1:
+    if len(parts) == 1 and not _DIGIT.search(token):
         return [stem(parts[0])]
     return out + [stem(part) for part in parts]
 
@@ -95,6 +117,13 @@ def _amount(token: str) -> str:
 def _date(match: re.Match[str]) -> str:
     month = _MONTHS.index(match["month"]) + 1
     return f"{match['year']}{month:02}{int(match['day']):02}"  # as `2024-03-05` is indexed
+
+
+def _readings(match: re.Match[str]) -> list[str]:
+    """`31.3.2024` as 20240331; with slashes both orders of day and month, where both are possible."""
+    first, second, year = int(match[1]), int(match[3]), match[4]
+    orders = {(first, second)} if match[2] == "." else {(first, second), (second, first)}
+    return sorted(f"{year}{month:02}{day:02}" for day, month in orders if 1 <= month <= 12 and 1 <= day <= 31)
 
 
 @lru_cache(maxsize=1 << 16)

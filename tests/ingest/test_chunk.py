@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.chunk import TARGET, WINDOW, chunk, embedded, prefix
+from ingest.chunk import WINDOW, chunk, embedded, prefix
 from vault.records import Block, Document
 
 
@@ -57,7 +57,7 @@ def test_chunks_hold_every_indexed_character_once(doc):
     chunks = chunk(doc, words, "a prefix")
     check(doc, chunks)
     for piece in chunks:
-        assert words([doc.text[piece.start : piece.end]])[0] <= TARGET
+        assert words([embedded("a prefix", piece.heading, doc.text[piece.start : piece.end])])[0] <= WINDOW
 
 
 @given(st.text(max_size=3000))

@@ -1,0 +1,185 @@
+"""The best places of a search as passages: rows read, duplicates folded, neighbours joined, the room shared."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from retrieval import select, terms
+from retrieval.passage import Passage
+
+if TYPE_CHECKING:
+    import apsw
+    import numpy as np
+
+    from retrieval.index import Snapshot
+
+    Array = np.ndarray[Any, Any]
+
+_SAME_VECTOR = 0.98  # cosine from which two chunks are compared word by word
+_SAME_WORDS = 0.9  # share of distinct words in common (Jaccard) from which they count as the same
+_JOINED = 3  # chunks that are joined to one passage at most
+_GAP = 200  # characters between neighbours that are joined: not a quoted reply or a running head's page
+_FREE = 2  # passages of one document before its further ones lose
+_LOSS = 0.97  # this share each: others come in between where they are about as good
+
+# Start, end and page of each block, straight from the JSON of vault/documents.py: decoding a long document's lines
+# would take longer than the whole search.
+_PAGE = re.compile(rb'\[(\d+),(\d+),"\w*",\d+,(\d+|null),\[')
+
+_ROW = """
+SELECT document.id, document.kind, document.title, document.message_id, document.sender, document.date, document.thread,
+       content.text, content.blocks
+  FROM document JOIN content ON content.document = document.number WHERE number = ?
+"""
+_PLACES = """
+SELECT file.shown, file.path, location.part FROM location JOIN file ON file.id = location.file
+ WHERE location.document = ? ORDER BY file.state = 'missing', file.shown, location.part
+"""
+
+
+def gather(  # noqa: PLR0917 - the stages of one search, in their order
+    db: "apsw.Connection", snapshot: "Snapshot", scores: select.Scores, mix: "Array", places: "Array", k: int
+) -> list[Passage]:
+    """The first `k` passages of `places` (best first): no text twice, neighbours as one, no document taking all."""
+    reader = _Reader(db, snapshot)
+    groups: list[list[int]] = []  # each passage's places, the one that was found first in front
+    folded: list[list[int]] = []  # the places whose text is that of the passage's first
+    for rank, place in enumerate(_shared_out(snapshot, mix, places)):
+        if reader.span(place) is None:
+            continue  # removed since this snapshot was made
+        near = next((group for group in groups if rank < k * 3 // 2 and _joins(reader, group, place)), None)
+        if near is not None:
+            near.append(place)
+            continue
+        same = next((at for at, group in enumerate(groups) if _same(reader, group[0], place)), None)
+        if same is not None:
+            folded[same].append(place)
+        elif len(groups) < k:
+            groups.append([place])
+            folded.append([])
+    return [_passage(reader, scores, mix, group, also) for group, also in zip(groups, folded, strict=True)]
+
+
+def _shared_out(snapshot: "Snapshot", mix: "Array", places: "Array") -> list[int]:
+    """The places in the order of their scores, a document's third and later ones marked down."""
+    seen: dict[int, int] = {}
+    marked: list[tuple[float, int]] = []
+    for place in places.tolist():
+        owner = int(snapshot.owners[place])
+        seen[owner] = seen.get(owner, 0) + 1
+        marked.append((-float(mix[place]) * _LOSS ** max(0, seen[owner] - _FREE), place))
+    return [place for _, place in sorted(marked, key=lambda entry: entry[0])]
+
+
+class _Reader:
+    """The rows behind places, each document read once."""
+
+    def __init__(self, db: "apsw.Connection", snapshot: "Snapshot") -> None:
+        self.db = db
+        self.snapshot = snapshot
+        self._spans: dict[int, tuple[int, int, str] | None] = {}
+        self._documents: dict[int, tuple[Any, ...]] = {}
+        self._words: dict[int, frozenset[str]] = {}
+
+    def span(self, place: int) -> tuple[int, int, str] | None:
+        """Start, end and heading of the chunk, None where it is gone."""
+        if place not in self._spans:
+            chunk = int(self.snapshot.ids[place])
+            row: Any = self.db.execute("SELECT start, end, heading FROM chunk WHERE id = ?", (chunk,)).fetchone()
+            self._spans[place] = row
+        return self._spans[place]
+
+    def document(self, place: int) -> tuple[Any, ...]:
+        """The document's row (see _ROW), its text decoded."""
+        owner = int(self.snapshot.owners[place])
+        if owner not in self._documents:
+            number = int(self.snapshot.numbers[owner])
+            row: Any = self.db.execute(_ROW, (number,)).fetchone()
+            self._documents[owner] = (number, *row[:-2], str(row[-2], "utf-8"), row[-1])
+        return self._documents[owner]
+
+    def text(self, place: int) -> str:
+        """The chunk's text."""
+        start, end, _ = self.span(place) or (0, 0, "")
+        text: str = self.document(place)[-2]
+        return text[start:end]
+
+    def words(self, place: int) -> frozenset[str]:
+        """The chunk's distinct words."""
+        if place not in self._words:
+            self._words[place] = frozenset(terms.normal(self.text(place)).split())
+        return self._words[place]
+
+
+def _joins(reader: _Reader, group: list[int], place: int) -> bool:
+    """Whether a chunk follows or precedes a passage's chunks in their document, with hardly anything between."""
+    owners = reader.snapshot.owners
+    if owners[group[0]] != owners[place] or len(group) >= _JOINED:
+        return False
+    # A document's chunks got their ids, hence their places, in the order of its text.
+    if place == max(group) + 1:
+        before, after = max(group), place
+    elif place == min(group) - 1:
+        before, after = place, min(group)
+    else:
+        return False
+    first, second = reader.span(before), reader.span(after)
+    return first is not None and second is not None and 0 <= second[0] - first[1] <= _GAP
+
+
+def _same(reader: _Reader, a: int, b: int) -> bool:
+    """Whether two chunks say the same, up to white space, case and a word here and there."""
+    embedded, vectors = reader.snapshot.embedded, reader.snapshot.vectors
+    if embedded[a] and embedded[b] and float(vectors[a] @ vectors[b]) < _SAME_VECTOR:
+        return False
+    one, two = reader.words(a), reader.words(b)
+    return len(one & two) >= _SAME_WORDS * len(one | two)
+
+
+def _passage(
+    reader: _Reader, scores: select.Scores, mix: "Array", group: Sequence[int], also: Sequence[int]
+) -> Passage:
+    """The passage of neighbouring chunks; `also` are places whose paths it names as well."""
+    lead = group[0]
+    first, last = reader.span(min(group)), reader.span(max(group))
+    assert first is not None
+    assert last is not None
+    number, document, kind, title, message_id, sender, date, thread, text, blocks = reader.document(lead)
+    places: Any = reader.db.execute(_PLACES, (number,)).fetchall()
+    shown, raw, part = places[0] if places else ("", b"", "")
+    others = [path for path, _, _ in places[1:]]
+    for place in also:
+        rows: Any = reader.db.execute(_PLACES, (reader.document(place)[0],)).fetchall()
+        others += [path for path, _, _ in rows]
+    return Passage(
+        chunk=int(reader.snapshot.ids[lead]),
+        document=document,
+        number=number,
+        kind=kind,
+        title=title,
+        path=shown,
+        raw_path=raw,
+        part=part,
+        other_paths=tuple(path for path in dict.fromkeys(others) if path != shown),
+        page=_page(blocks, first[0]),
+        start=first[0],
+        end=last[1],
+        text=text[first[0] : last[1]],
+        heading=first[2],
+        message_id=message_id,
+        sender=sender,
+        date=date,
+        thread=thread,
+        score=float(mix[lead]),
+        keyword=float(scores.keyword[lead]),
+        vector=float(scores.cosine[lead]),
+        why="thread" if mix[lead] > scores.mix[lead] else scores.why(lead),
+    )
+
+
+def _page(blocks: bytes, start: int) -> int | None:
+    """The page of the first block that ends after `start`; None where there are no pages."""
+    for match in _PAGE.finditer(blocks):
+        if int(match[2]) > start:
+            return None if match[3] == b"null" else int(match[3])
+    return None

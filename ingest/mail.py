@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from ingest import mail_attachments, mail_document, mail_mime, mail_parts, registry
+from ingest import mail_attachments, mail_document, mail_headers, mail_mime, mail_parts, registry
 from ingest.mail_document import Body, Mail
 from ingest.registry import Context
 from vault.records import Document, Problem
@@ -26,6 +26,11 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     if not data.strip():
         raise registry.UnreadableError("empty: the message holds only white space")
     yield from message(data, identity, context, page=name.lower().endswith((".mht", ".mhtml")))
+
+
+def preload() -> None:
+    """Load what is needed and would be imported only when a message asks for it."""
+    mail_headers.preload()
 
 
 def message(

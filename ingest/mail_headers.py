@@ -6,7 +6,9 @@ above all), so these few rules are written out. Everything here is linear in its
 
 import binascii
 import codecs
+import encodings
 import functools
+import pkgutil
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -86,6 +88,16 @@ def decode(raw: bytes, charset: str = "") -> str:
 
 
 _MULTIBYTE = ("gb18030", "cp949", "cp932", "big5hkscs", "euc_jp", "euc_tw", "johab")
+
+
+def preload() -> None:
+    """Load every charset that Python knows: a locked worker can open no file to import one from."""
+    for each in pkgutil.iter_modules(encodings.__path__):
+        if each.name not in ("mbcs", "oem"):  # Windows only
+            try:
+                codecs.lookup(each.name)
+            except LookupError:
+                continue  # `aliases` is no codec
 
 
 @functools.lru_cache(maxsize=256)

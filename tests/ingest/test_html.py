@@ -14,7 +14,8 @@ def blocks(markup: str) -> list[tuple[str, str]]:
 
 def test_headings_paragraphs_and_items_are_told_apart() -> None:
     markup = (
-        "<html><head><title>Lease &amp; more</title><style>p{color:red}</style></head><body><h1>Lease</h1><p>One\n  two<br>three"
+        "<html><head><title>Lease &amp; more</title><style>p{color:red}</style></head><body>"
+        "<h1>Lease</h1><p>One\n  two<br>three"
         "<p>Four<ul><li>first<li>second</ul><h2>Notice</h2><div>A line</div><div>and another</div></body></html>"
     )
     page = html.read(markup)
@@ -73,7 +74,8 @@ def test_a_page_that_hides_everything_until_a_script_has_run_is_read() -> None:
 
 def test_scripts_styles_comments_and_templates_are_no_text() -> None:
     markup = (
-        "<script>if (a < b) { '</p>' }</script><style>x</style><!-- c > --><!--[if mso]>office<![endif]--><![if !mso]>all<![endif]>"
+        "<script>if (a < b) { '</p>' }</script><style>x</style><!-- c > -->"
+        "<!--[if mso]>office<![endif]--><![if !mso]>all<![endif]>"
         "<template>t</template><select><option>o</select><svg><text>s</text></svg><noscript>no</noscript>"
     )
     assert html.read(markup).text == "allno"
@@ -108,9 +110,9 @@ def test_sloppy_markup_is_read_as_browsers_do(markup: str, text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</table>", "<ul>", "<li>", "</ul>", "<h2>",
-     "</h2>", "<br>", "<blockquote type=cite>", "</blockquote>", "<pre>", "</pre>", "<b", ">", "<!--", "-->", '="', "'", "&amp;",
-     "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>", "words", " ", "\n", "\u200b", "é"]
+    ["<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</table>", "<ul>", "<li>", "</ul>",
+     "<h2>", "</h2>", "<br>", "<blockquote type=cite>", "</blockquote>", "<pre>", "</pre>", "<b", ">", "<!--", "-->", '="',
+     "'", "&amp;", "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>", "words", " ", "\n", "\u200b", "é"]
 )  # fmt: skip
 
 

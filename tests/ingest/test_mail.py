@@ -46,7 +46,8 @@ HEAD = b"From: Ann Lee <ann@example.org>\r\nTo: bob@example.org\r\nDate: Tue, 5 
 def test_a_plain_message_has_its_fields_its_words_and_its_metadata() -> None:
     data = HEAD + (
         b"Cc: =?utf-8?Q?J=C3=BCrgen?= <j@example.org>\r\nSubject: Rent for March\r\nMessage-ID: <1@example.org>\r\n"
-        b"In-Reply-To: <0@example.org>\r\nReferences: <x@example.org>\r\n <0@example.org>\r\nList-Id: Flat <flat.example.org>\r\n"
+        b"In-Reply-To: <0@example.org>\r\nReferences: <x@example.org>\r\n <0@example.org>\r\n"
+        b"List-Id: Flat <flat.example.org>\r\n"
         b"\r\nDear Bob,\r\n\r\nthe rent is 1200 euros.\r\n"
     )
     document = only(data)
@@ -202,8 +203,8 @@ def test_pictures_that_belong_to_the_looks_are_passed_over_and_those_that_were_s
 
 def test_an_encrypted_message_says_so() -> None:
     pgp = (
-        HEAD
-        + b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--'
+        HEAD + b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b\r\n\r\n'
+        b"--b\r\n\r\nx\r\n--b--"
     )
     smime = HEAD + b'Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"\r\n\r\nMIIB'
     inline = HEAD + b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA\r\n-----END PGP MESSAGE-----\r\n"
@@ -231,7 +232,8 @@ def test_files_that_old_programs_wrote_into_the_text_become_attachments() -> Non
 
 def test_flowed_lines_are_joined_and_their_quotes_kept_apart() -> None:
     data = HEAD + (
-        b"Subject: Re: x\r\nContent-Type: text/plain; format=flowed\r\n\r\n> was it \r\n> you?\r\n\r\nYes, it was \r\nme.\r\n"
+        b"Subject: Re: x\r\nContent-Type: text/plain; format=flowed\r\n\r\n"
+        b"> was it \r\n> you?\r\n\r\nYes, it was \r\nme.\r\n"
     )
     document = only(data)
     assert body(document) == "> was it you?\nYes, it was me."
@@ -240,7 +242,8 @@ def test_flowed_lines_are_joined_and_their_quotes_kept_apart() -> None:
 
 def test_a_saved_web_page_is_a_page_and_not_a_mail() -> None:
     data = (
-        b"From: <Saved by Blink>\r\nSubject: Terms\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
+        b"From: <Saved by Blink>\r\nSubject: Terms\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/related; boundary=b\r\n\r\n"
         b"--b\r\nContent-Type: text/html\r\n\r\n<title>Terms of use</title><h1>Terms</h1><p>No refunds.</p>\r\n"
         b"--b\r\nContent-Type: image/png\r\nContent-Location: http://x/a.png\r\n\r\nxxxx\r\n--b--"
     )
@@ -297,9 +300,10 @@ def test_any_bytes_at_all_give_one_message_whose_blocks_are_in_order(data: bytes
 
 
 LINES = st.sampled_from(
-    ["", "> quoted", ">> twice", "On 5 May 2020 at 10:11 Ann wrote:", "-- ", "Ann", "-----Original Message-----", "From: Ann",
-     "Sent: Monday, 4 May 2020 10:11", "To: Bob", "Subject: x", "________________________", "own words", "Sent from my iPhone",
-     "---------- Forwarded message ---------", "Am 5.5.2020 schrieb Ann:", "\t - item", "é 漢字 \u202e"]
+    ["", "> quoted", ">> twice", "On 5 May 2020 at 10:11 Ann wrote:", "-- ", "Ann", "-----Original Message-----",
+     "From: Ann", "Sent: Monday, 4 May 2020 10:11", "To: Bob", "Subject: x", "________________________", "own words",
+     "Sent from my iPhone", "---------- Forwarded message ---------", "Am 5.5.2020 schrieb Ann:", "\t - item",
+     "é 漢字 \u202e"]
 )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """Header fields as they are found: encoded words, addresses, dates, ids, parameters."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,3 +125,18 @@ def test_no_bytes_and_no_charset_make_it_fail(raw: bytes, charset: str) -> None:
 def test_what_is_valid_utf_8_is_read_as_that(text: str) -> None:
     assert mail_headers.decode(text.encode(), "utf-8") == text
     assert mail_headers.decode(text.encode()) == text
+
+
+def test_after_preloading_no_charset_needs_a_file() -> None:
+    code = """
+import sys
+from ingest import mail, mail_headers
+mail.preload()
+sys.path[:], sys.meta_path[:], sys.path_hooks[:] = [], [], []
+for charset in ("cp1251", "iso-2022-jp", "gb2312", "big5", "euc-kr", "koi8-r", "macintosh", "shift_jis", "utf-7", "iso-8859-15"):
+    assert mail_headers.decode("\\u20ac 1 \\u042f".encode("utf-16-le"), "utf-16-le") == "\\u20ac 1 \\u042f"
+    assert mail_headers._codec(charset), charset
+    mail_headers.decode(bytes(range(32, 256)), charset)
+assert mail_headers.decode("\\u042f".encode("koi8-r"), "koi8-r") == "\\u042f"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,10 @@ def text(part: Part) -> str:
 
 
 def test_the_parts_of_a_multipart_are_told_apart_by_whole_lines_only() -> None:
-    data = b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\n\r\none --b\r\n--bb\r\n--b\r\n\r\ntwo\r\n--b--\r\nepilogue"
+    data = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n"
+        b"--b\r\n\r\none --b\r\n--bb\r\n--b\r\n\r\ntwo\r\n--b--\r\nepilogue"
+    )
     assert [text(each) for each in mail_mime.parse(data).children] == ["one --b\n--bb", "two"]
 
 

@@ -100,7 +100,10 @@ def test_messages_are_numbered_and_their_attachments_lie_under_the_number() -> N
 
 def test_reading_a_message_or_moving_it_does_not_make_it_another() -> None:
     message = b"From: a@x.org\nSubject: a\n\none\n"
-    marked = b"Status: RO\nX-Mozilla-Status: 0001\nX-Mozilla-Keys: $label1\n  more\nFrom: a@x.org\nX-UID: 7\nSubject: a\n\none\n"
+    marked = (
+        b"Status: RO\nX-Mozilla-Status: 0001\nX-Mozilla-Keys: $label1\n  more\n"
+        b"From: a@x.org\nX-UID: 7\nSubject: a\n\none\n"
+    )
     other = b"From: a@x.org\nSubject: a\n\nStatus: RO\none\n"
     ids = [each.id for each in read(put([message, marked, other, message]))]
     assert ids[0] == ids[1] == ids[3] != ids[2]

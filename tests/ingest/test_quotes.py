@@ -66,7 +66,8 @@ def test_the_header_that_outlook_writes_quotes_to_the_end(header: str, above: st
 
 @pytest.mark.parametrize(
     "line",
-    ["-----Original Message-----", "-----Ursprüngliche Nachricht-----", "-----Message d'origine-----", "-----Mensaje original-----",
+    ["-----Original Message-----", "-----Ursprüngliche Nachricht-----", "-----Message d'origine-----",
+     "-----Mensaje original-----",
      "----- Messaggio originale -----", "-----Oorspronkelijk bericht-----", "----- Mensagem original -----"],
 )  # fmt: skip
 def test_an_original_message_between_dashes_is_quoted_to_the_end(line: str) -> None:
@@ -74,12 +75,13 @@ def test_an_original_message_between_dashes_is_quoted_to_the_end(line: str) -> N
 
 
 def test_the_header_that_lotus_notes_writes_quotes_to_the_end() -> None:
-    text = "Fine with me.\n\n\n\n\tAnn Lee@ENRON\n\t05/04/2000 10:11 AM\n\t\t\n To: Bob@ENRON\n cc: \n Subject: x\n\nThe price is 80.\n"
+    head = "\tAnn Lee@ENRON\n\t05/04/2000 10:11 AM\n\t\t\n To: Bob@ENRON\n cc: \n Subject: x"
+    text = f"Fine with me.\n\n\n\n{head}\n\nThe price is 80.\n"
     assert own(text) == "Fine with me."
 
 
 FORWARDS = [
-    "---------- Forwarded message ---------\nFrom: Ann <a@x.org>\nDate: 4 May 2020\nSubject: x\nTo: Bob\n\nThe price is 80.",
+    "---------- Forwarded message ---------\nFrom: Ann <a@x.org>\nDate: 4 May\nSubject: x\nTo: Bob\n\nThe price is 80.",
     "-----Original Message-----\nFrom: Ann\nSent: Monday\nTo: Bob\nSubject: x\n\nThe price is 80.",
     "On 4 May 2020 at 10:11 Ann wrote:\n\n> The price is 80.",
     "Begin forwarded message:\n\n> From: Ann\n> The price is 80.",
@@ -115,7 +117,8 @@ def test_a_message_that_answers_nothing_quotes_nothing() -> None:
 
 
 def test_answers_between_the_quoted_lines_are_the_senders() -> None:
-    text = "> Can you come?\nYes.\n> On Friday or on Saturday, at the same place as the last time that we met in\ntown?\n> Say.\nOn Friday."
+    wrapped = "> On Friday or on Saturday, at the same place as the last time that we met in\ntown?\n"
+    text = f"> Can you come?\nYes.\n{wrapped}> Say.\nOn Friday."
     assert [kind for kind, _ in kinds(text)] == ["quote", "paragraph", "quote", "paragraph"]
     assert own(text) == "Yes.\nOn Friday."
 
@@ -144,7 +147,10 @@ def test_quotes_in_html_are_marked_and_forwards_are_not() -> None:
         '<p>Yes, on Friday.</p><div id="divRplyFwdMsg"><b>From:</b> Ann<br><b>Sent:</b> Monday<br><b>To:</b> Bob<br>'
         "<b>Subject:</b> x</div><p>Can you come?</p>"
     )
-    apple = "<div>Yes, on Friday.</div><blockquote type='cite'><div>On 4 May 2020, Ann wrote:</div><div>Can you come?</div></blockquote>"
+    apple = (
+        "<div>Yes, on Friday.</div><blockquote type='cite'><div>On 4 May 2020, Ann wrote:</div>"
+        "<div>Can you come?</div></blockquote>"
+    )
     for markup in (gmail, outlook, apple):
         body = mail_document.web(markup)
         for subject, expected in (("Re: x", False), ("Fwd: x", True)):

@@ -9,10 +9,12 @@ descriptors that were inherited or passed.
 If it cannot be put on, LockError is raised and the process must not go on.
 """
 
+import functools
 import os
 import platform
 import resource
 import stat
+import struct
 import sys
 import threading
 from collections.abc import Sequence
@@ -96,6 +98,7 @@ _NO_SOCKETS = (
 )
 # fmt: on
 
+_OWN_PROCESS = 0x7FFFFFF1  # stands in a rule for the number of the process that puts the filter on
 _FASTOPEN = 0x20000000  # MSG_FASTOPEN: connects while sending
 _NEW_NAMESPACE = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 _THREAD = 0x00010000  # CLONE_THREAD
@@ -116,10 +119,28 @@ _RULES: dict[str, Rule] = {
 }
 
 
+def _filter(profile: Profile) -> bytes:
+    """Return the filter for this process."""
+    # Compiled by the zygote, put on by each of its workers.
+    program = _compiled(profile)
+    return program.replace(struct.pack("=I", _OWN_PROCESS), struct.pack("=I", os.getpid()))
+
+
+@functools.cache
+def _compiled(profile: Profile) -> bytes:
+    refused, rules = _profile(profile)
+    return seccomp.compile_filter(platform.machine(), refused, _MISSING, rules)
+
+
+def prepare(profile: Profile) -> None:
+    """Compile the filter now, so that the processes that are forked from this one need not."""
+    _compiled(profile)
+
+
 def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
     """Return what is refused altogether and what is looked at, for this process."""
     refused: tuple[str, ...] = _REFUSED
-    own = [[Check(0, "eq", os.getpid())]]
+    own = [[Check(0, "eq", _OWN_PROCESS)]]
     rules = {**_RULES, "kill": own, "tgkill": own}
     match profile:
         case "engine":
@@ -187,10 +208,9 @@ def lock(profile: Profile, *, verify: bool = True) -> Report:
         _refuse_open_ways()
     # No core dump ever holds a document, and no process of the user may attach to this one.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    refused, rules = _profile(profile)
     seccomp.libc_handle().prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE, which 0 is always allowed
     try:
-        seccomp.install(seccomp.compile_filter(platform.machine(), refused, _MISSING, rules))
+        seccomp.install(_filter(profile))
     except OSError as error:
         raise LockError(
             f"the kernel refused the lock: {error.strerror}",

@@ -100,7 +100,7 @@ def serve(
     target: Any,
     ended: threading.Event,
 ) -> None:
-    """Answer on `connections`, and on what `listener` (Unix, listening) accepts from this user, until `ended` is set."""
+    """Answer on `connections`, and on what `listener` (a Unix socket) accepts from this user, until `ended` is set."""
     open_now: set[_Connection] = set()
     for each in connections:
         open_now.add(_Connection(each, methods, target))

@@ -6,6 +6,7 @@ No dependency: `prctl` and `seccomp` are called through ctypes.
 
 import ctypes
 import errno
+import functools
 import os
 import platform
 import struct
@@ -167,6 +168,7 @@ def install(program: bytes) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+@functools.cache  # a worker is forked with it, and has no time to make its own
 def libc_handle() -> ctypes.CDLL:
     """Return the C library, with errno kept and `syscall` returning a long."""
     libc = ctypes.CDLL(None, use_errno=True)

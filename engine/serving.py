@@ -74,7 +74,8 @@ def run_engine(
 
         line.ask({"ready": True})
         protocol.serve(listener, connections, {**METHODS, **_more(held, line)}, engine, engine.ended)
-        line.ask({"ending": True})
+        with contextlib.suppress(StrongroomError):  # it may be the launcher who ends us
+            line.ask({"ending": True})
 
 
 @contextlib.contextmanager

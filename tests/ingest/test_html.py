@@ -112,7 +112,8 @@ def test_sloppy_markup_is_read_as_browsers_do(markup: str, text: str) -> None:
 PIECES = st.sampled_from(
     ["<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</table>", "<ul>", "<li>", "</ul>",
      "<h2>", "</h2>", "<br>", "<blockquote type=cite>", "</blockquote>", "<pre>", "</pre>", "<b", ">", "<!--", "-->", '="',
-     "'", "&amp;", "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>", "words", " ", "\n", "\u200b", "é"]
+     "'", "&amp;", "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>",
+     "words", " ", "\n", "\u200b", "é"]
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -133,10 +134,10 @@ import sys
 from ingest import mail, mail_headers
 mail.preload()
 sys.path[:], sys.meta_path[:], sys.path_hooks[:] = [], [], []
-for charset in ("cp1251", "iso-2022-jp", "gb2312", "big5", "euc-kr", "koi8-r", "macintosh", "shift_jis", "utf-7", "iso-8859-15"):
+for charset in ("cp1251", "iso-2022-jp", "gb2312", "big5", "euc-kr", "koi8-r", "macintosh", "shift_jis", "utf-7"):
     assert mail_headers.decode("\\u20ac 1 \\u042f".encode("utf-16-le"), "utf-16-le") == "\\u20ac 1 \\u042f"
     assert mail_headers._codec(charset), charset
     mail_headers.decode(bytes(range(32, 256)), charset)
 assert mail_headers.decode("\\u042f".encode("koi8-r"), "koi8-r") == "\\u042f"
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -76,13 +76,13 @@ def purge(
     Goes: text, blocks, metadata, chunks, vectors, keyword postings, places in files, the rows of files of which
     nothing is left, questions and answers that showed them. Stays: a keyed hash, so that they are not taken in again.
     The log is emptied before the search. All in one transaction: after a crash either all is there or all is gone
-    (then without a receipt). Raises UnknownDocumentError before anything is removed.
+    (then without a receipt). A document that the vault has only in its history, because its file is gone, may be named
+    too. Raises UnknownDocumentError before anything is removed.
     """
     with vault.read() as db:
-        asked = [_number(db, document_id) for document_id in dict.fromkeys(document_ids)]
-        traces = [readback.trace(db, number) for number in with_attachments(db, asked)]
+        asked, traces = _traces(db, document_ids)
         with vault.write():
-            removed = _remove(db, vault, len(asked), traces, remove_from_index)
+            removed = _remove(db, vault, asked, traces, remove_from_index)
         purge_list.publish(vault)
         checks, elsewhere = readback.search(vault, db, traces, index_holds)
         receipt = Receipt(
@@ -100,11 +100,10 @@ def purge(
 def preview(vault: Vault, document_ids: Sequence[str]) -> Removal:
     """What a purge would remove, without removing it. Raises UnknownDocumentError."""
     with vault.read() as db:
-        asked = [_number(db, document_id) for document_id in dict.fromkeys(document_ids)]
-        traces = [readback.trace(db, number) for number in with_attachments(db, asked)]
+        asked, traces = _traces(db, document_ids)
         db.execute("SAVEPOINT preview")
         try:
-            return _remove_rows(db, len(asked), traces)
+            return _remove_rows(db, asked, traces)
         finally:
             db.execute("ROLLBACK TO preview")
             db.execute("RELEASE preview")
@@ -132,8 +131,12 @@ def is_purged(db: apsw.Connection, document_id: str) -> bool:
 def lift(vault: Vault, document_id: str | bytes) -> bool:
     """Allow a document again, by its id or the hash of its bytes; whether it was purged."""
     name = document_id.hex() if isinstance(document_id, bytes) else document_id
+    try:
+        tag = vault.purge_tag(name)
+    except ValueError:  # not the digits of a hash
+        raise UnknownDocumentError(name) from None
     with vault.write() as db:
-        db.execute("DELETE FROM purged WHERE tag = ?", (vault.purge_tag(name),))
+        db.execute("DELETE FROM purged WHERE tag = ?", (tag,))
         if lifted := bool(db.changes()):
             purge_list.advance(db)
     if lifted:
@@ -154,11 +157,21 @@ def with_attachments(db: apsw.Connection, numbers: Iterable[int]) -> list[int]:
     return gone
 
 
-def _number(db: apsw.Connection, document_id: str) -> int:
-    number = db.execute("SELECT number FROM document WHERE id = ?", (document_id,)).get
-    if number is None:
-        raise UnknownDocumentError(document_id)
-    return int(number)
+def _traces(db: apsw.Connection, document_ids: Sequence[str]) -> tuple[int, list[Trace]]:
+    """How many documents are asked for, and the traces of all that go with them."""
+    numbers, absent = [], []
+    for document_id in dict.fromkeys(document_ids):
+        number = db.execute("SELECT number FROM document WHERE id = ?", (document_id,)).get
+        if number is not None:
+            numbers.append(int(number))
+        elif _count(db, "turn_document WHERE document = ?", document_id):
+            absent.append(document_id)
+        else:
+            raise UnknownDocumentError(document_id)
+    traces = [readback.trace(db, number) for number in with_attachments(db, numbers)]
+    # No document has a negative number, so no row of another one is taken for theirs.
+    traces += [readback.absent(document_id, -place) for place, document_id in enumerate(absent, start=1)]
+    return len(numbers) + len(absent), traces
 
 
 def _remove(
@@ -202,22 +215,20 @@ def _remove_rows(db: apsw.Connection, asked: int, traces: Sequence[Trace]) -> Re
 
 def _forget_turns(db: apsw.Connection, traces: Sequence[Trace]) -> int:
     """Questions and answers that showed a document, or that repeat its words because they follow one that did."""
-    showing = "SELECT turn FROM turn_document WHERE document IN (SELECT id FROM temp.gone)"
-    conversations = [c for (c,) in db.execute(f"SELECT DISTINCT conversation FROM turn WHERE id IN ({showing})")]
-    db.execute(f"DELETE FROM turn WHERE id IN ({showing})")
-    turns = db.changes()
     needles = [needle for found in traces for needle in found.needles()]
-    repeating = [
-        turn
-        for turn, *texts in db.execute("SELECT id, question, full_question, answer FROM turn")
-        if any(needle in str(text).encode() for needle in needles for text in texts)
-    ]
-    db.executemany("DELETE FROM turn WHERE id = ?", ((turn,) for turn in repeating))
-    db.executemany(
-        "DELETE FROM conversation WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM turn WHERE conversation = ?1)",
-        ((conversation,) for conversation in conversations),
-    )
-    return turns + len(repeating)
+    gone = {
+        turn for (turn,) in db.execute("SELECT turn FROM turn_document WHERE document IN (SELECT id FROM temp.gone)")
+    }
+    for turn, *texts in db.execute("SELECT id, question, full_question, answer FROM turn"):
+        whole = "\0".join(map(str, texts)).encode()
+        if any(needle in whole for needle in needles):
+            gone.add(turn)
+    for turn in gone:
+        conversation = db.execute("SELECT conversation FROM turn WHERE id = ?", (turn,)).get
+        db.execute("DELETE FROM turn WHERE id = ?", (turn,))
+        if not _count(db, "turn WHERE conversation = ?", conversation):
+            db.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
+    return len(gone)
 
 
 def _reword_reasons(db: apsw.Connection, files: Iterable[object], traces: Sequence[Trace]) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _PASSAGE_BYTES = 48
 _PASSAGES = 4  # of each document
+_PLAIN = {
+    shortest: re.compile(rb'[^\x00-\x1f\x7f"\\]{%d,%d}' % (shortest, 2 * shortest))
+    for shortest in (_PASSAGE_BYTES // 2, _PASSAGE_BYTES // 4)
+}
 _WORDS = 4
 _NEEDLES = 400  # for many documents at once: fewer passages of each, then of some only
 _OF_DOCUMENTS = ("document", "content", "chunk", "location", "file")
@@ -80,19 +84,28 @@ def trace(db: apsw.Connection, number: int) -> Trace:
     )
 
 
-def passages(text: bytes) -> tuple[bytes, ...]:
-    """Up to four pieces of 48 bytes, spread over the text, none of blanks or of one character repeated.
+def absent(document_id: str, number: int) -> Trace:
+    """What to look for of a document of which the vault has no more than its id."""
+    return Trace(document_id, number, "", "", (), (), (), ())
 
-    Cut at the ends of characters. A document of fewer than 24 bytes has none: it is found by its id only.
+
+def passages(text: bytes) -> tuple[bytes, ...]:
+    """Up to four pieces of 24 to 48 bytes (12 to 24 in a text of short lines), spread over the text.
+
+    None holds a line break, a quotation mark or a backslash, which a JSON text has otherwise; all are cut at the ends
+    of characters. A text of less has none: it is found by its id only.
     """
     found: list[bytes] = []
-    for place in range(_PASSAGES):
-        start = max(0, (len(text) - _PASSAGE_BYTES) * place // max(_PASSAGES - 1, 1))
-        for piece in (text[start : start + _PASSAGE_BYTES], text[start + 24 : start + 24 + _PASSAGE_BYTES]):
-            clean = piece.decode("utf-8", "ignore").strip().encode()
-            if len(clean) >= 24 and len(set(clean)) >= 8:
-                found.append(clean)
-                break
+    for shortest in (_PASSAGE_BYTES // 2, _PASSAGE_BYTES // 4):
+        for place in range(_PASSAGES):
+            start = max(0, len(text) - _PASSAGE_BYTES) * place // max(_PASSAGES - 1, 1)
+            for piece in _PLAIN[shortest].finditer(text, start, start + _PASSAGE_BYTES * 50):
+                clean = piece.group().decode("utf-8", "ignore").strip().encode()
+                if len(clean) >= shortest - 3 and len(set(clean)) >= 8:
+                    found.append(clean)
+                    break
+        if found:
+            break
     return tuple(dict.fromkeys(found))
 
 
@@ -149,7 +162,7 @@ def search(
         Check("bytes", "the write-ahead log", 1, log_bytes),
     ]
     if index_holds:
-        entries = [chunk for t in traces for chunk in t.chunks] + [-t.number for t in traces]
+        entries = [chunk for t in traces for chunk in t.chunks] + [-t.number for t in traces if t.number > 0]
         held = len(index_holds(db, entries))
         checks.append(Check("chunks and documents", "the stored keyword index", len(entries), held))
     return checks, others

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vault import documents, pages, purge, purge_list, store
+from vault import documents, pages, purge, purge_list, readback, store
 from vault.failures import UnknownDocumentError
 from vault.records import Chunk, Document
 
@@ -213,6 +213,44 @@ def test_answers_that_showed_it_or_repeat_it_are_forgotten_and_others_kept(vault
         assert db.execute("SELECT id FROM conversation").fetchall() == [("one",)]
 
 
+def test_what_is_only_in_the_history_any_more_is_purged_from_there(vault):
+    with vault.write() as db:
+        add_document(db, "marmalade", add_file(db, "/marmalade.eml"))
+        add_turn(db, "one", ["quicksilver"], "its file was deleted since")
+        add_turn(db, "two", ["marmalade"], "about marmalade")
+    receipt = purged(vault, "quicksilver")
+    assert receipt.confirmed, receipt.checks
+    assert (receipt.removed.documents, receipt.removed.turns, receipt.removed.chunks) == (1, 1, 0)
+    assert found(vault, "marmalade")
+    with vault.read() as db:
+        assert purge.is_purged(db, identity("quicksilver"))
+        assert db.execute("SELECT id FROM conversation").fetchall() == [("two",)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a line of some length, then\na second one\r\nand "quoted" words \\ with more to come after that\n' * 30,
+        "kurze Zeilen\nund Umlaute: äöü ÄÖÜ\n" * 40,
+        "日本語の文章は一文字が三バイトであるので、切れ目に注意が必要です。" * 9,
+        "short text of one line",
+    ],
+)
+def test_passages_stand_in_the_text_and_in_a_json_text_of_it(text):
+    pieces = readback.passages(text.encode())
+    assert pieces
+    whole = json.dumps({"answer": text}, ensure_ascii=False).encode()
+    for piece in pieces:
+        assert 9 <= len(piece) <= 48
+        assert piece.decode() in text
+        assert piece in whole
+
+
+@pytest.mark.parametrize("text", ["", "x", "=" * 5000, "\n\n\n" * 50, "a b c\n" * 100])
+def test_a_text_without_character_has_no_passages(text):
+    assert readback.passages(text.encode()) == ()
+
+
 def test_several_go_at_once_and_twice_the_same_is_once(vault):
     words = [f"quicksilver{n}x" for n in range(60)]
     with vault.write() as db:
@@ -335,6 +373,8 @@ def test_a_purged_document_is_known_until_that_is_lifted(vault, place):
     with again.read() as db:
         assert purge.is_purged(db, identity("quicksilver"))
         assert not purge.is_purged(db, identity("marmalade"))
+    with pytest.raises(UnknownDocumentError):
+        purge.lift(again, "/papers/quicksilver.eml")
     assert purge.lift(again, bytes.fromhex(identity("quicksilver")))
     assert not purge.lift(again, identity("quicksilver"))
     with again.read() as db:

@@ -1,7 +1,7 @@
 """Word: text as a reader sees it, with the numbers that Word computes, headings, tables, notes and comments.
 
-kreuzberg reads this format too, but writes Markdown into table cells (`**Term**`, links) and leaves out the numbers of
-numbered clauses; a citation has to say `4.2`, and must not say what is not there.
+Word keeps a list's rules, not its numbers; they are counted here as Word counts them, because a citation has to say
+`4.2` where the page does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest import kind
 from ingest.ooxml import BROKEN, Package, Writer, below, child, local, value
 from ingest.registry import Context, UnreadableError, digest
-from ingest.tables import header_row
 from vault.records import Document, Problem
 
 if TYPE_CHECKING:
@@ -273,11 +272,7 @@ class _Reader:
                 self._story(cell)
             return
         self.boxes = []
-        texts = [shown for shown in texts if any(shown)]
-        header = header_row(texts) if len(texts) > 1 else -1
-        for index, shown in enumerate(texts):
-            page = self.page if self.pages else None
-            self.out.add("\t".join(shown), "header" if index == header == 0 else "row", 0, page)
+        self.out.table(texts, self.page if self.pages else None)
         self.page += sum(1 for _ in below(table, "lastRenderedPageBreak"))
 
     def _rows(self, table: "Element") -> Iterator["Element"]:

@@ -7,12 +7,13 @@ ElementTree fetches nothing, and expat refuses entities that multiply.
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 from xml.etree import ElementTree as ET
 
 from ingest import kind
 from ingest.registry import UnreadableError
+from ingest.tables import header_row
 from vault.records import Block
 
 if TYPE_CHECKING:
@@ -125,6 +126,13 @@ class Writer:
         self.blocks.append(Block(self.position, self.position + len(text), block_kind, level, page))
         self.pieces.append(text)
         self.position += len(text)
+
+    def table(self, rows: Sequence[Sequence[str]], page: int | None = None) -> None:
+        """Append a table: cells parted by tabs; the first row is its header if it looks like one."""
+        rows = [row for row in rows if any(row)]
+        header = header_row(rows) if len(rows) > 1 else -1
+        for index, row in enumerate(rows):
+            self.add("\t".join(row), "header" if index == header == 0 else "row", 0, page)
 
     def text(self) -> str:
         """Return all of it."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest import kind
 from ingest.ooxml import BROKEN, Package, Writer, below, child, local, value
 from ingest.registry import Context, UnreadableError, digest
-from ingest.tables import header_row
 from vault.records import Document, Problem
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ def _slide(slide: "Element", number: int, out: Writer) -> None:
                 [" ".join(" ".join(_paragraphs(cell)).split()) for cell in row if local(cell) == "tc"]
                 for row in below(table, "tr")
             ]
-            header = header_row(rows) if len(rows) > 1 else -1
-            for index, row in enumerate(rows):
-                out.add("\t".join(row), "header" if index == header == 0 else "row", 0, number)
+            out.table(rows, number)
         if not tables:
             lines = [line.strip() for line in _paragraphs(shape) if line.strip()]
             for line in lines:

@@ -4,8 +4,7 @@ Of delimited text, `text` is exactly the decoded file, and a row's block is its 
 of their own: each sheet becomes a heading and rows whose cells are parted by tabs, dates as ISO 8601, numbers with the
 fifteen digits that spreadsheets keep.
 
-Spreadsheets are read with python-calamine. kreuzberg, which uses the same Rust library underneath, takes the first row
-of every sheet for its header, loses which values are dates, and gives cells as text only.
+Spreadsheets are read with python-calamine, which says of each value whether it is a number, a date or a text.
 """
 
 import csv

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,28 @@ from vault.records import Document
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_corpus"
 
 
-class Household:
-    """Holds the sample's papers; asks them."""
+class Papers:
+    """Documents that can be asked."""
 
-    def __init__(self, embedder: Embedder, papers: Path = SAMPLE / "papers") -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self._db = apsw.Connection(":memory:")
         schema.migrate(self._db)
-        self._db.execute(
-            "INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, ?, ?, 0, 0, 0)",
-            (bytes(papers), str(papers)),
-        )
-        self.ids: dict[tuple[str, str], str] = {}
-        """document ids by file, relative to the sample's folder, and part"""
-        for number, path in enumerate(sorted(each for each in papers.rglob("*") if each.is_file()), start=1):
-            self._take(number, path)
+        self._db.execute("INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, x'', '', 0, 0, 0)")
         self.index = Index(self, embedder)
-        self.index.refresh()
+
+    def add(self, path: str, documents_in_it: Iterable[Document]) -> None:
+        """Take in a file's documents; `index.refresh()` makes them findable."""
+        self._db.execute(
+            "INSERT INTO file (folder, path, shown, size, mtime_ns, inode, state, changed)"
+            " VALUES (1, ?, ?, 0, 0, 0, 'done', 0)",
+            (path.encode(), path),
+        )
+        file = self._db.last_insert_rowid()
+        for document in documents_in_it:
+            number = documents.find(self._db, document.id) or self._store(document, path)
+            parent = documents.find(self._db, document.parent) if document.parent else None
+            documents.place(self._db, file, document.part, number, parent)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[apsw.Connection]:
@@ -61,7 +66,7 @@ class Household:
             numbers = [documents.find(self._db, each) for each in document_ids]
             self._db.execute("SAVEPOINT whole")
             removed = documents.remove(self._db, [each for each in numbers if each is not None])
-            keyword.remove(self._db, {*removed.chunks, *(-each for each in numbers if each is not None)})
+            keyword.remove(self._db, {*removed, *(-each for each in numbers if each is not None)})
             whole, self.index = self.index, Index(self, self.embedder)
             self.index.refresh()
             try:
@@ -71,31 +76,33 @@ class Household:
                 self._db.execute("ROLLBACK TO whole")
                 self._db.execute("RELEASE whole")
 
-    def _take(self, file: int, path: Path) -> None:
-        self._db.execute(
-            "INSERT INTO file (id, folder, path, shown, size, mtime_ns, inode, state, changed)"
-            " VALUES (?, 1, ?, ?, 0, 0, 0, 'done', 0)",
-            (file, bytes(path), str(path)),
-        )
-        with path.open("rb") as opened:
-            for document in registry.parse(opened, path.name, registry.Context(name=path.name)):
-                assert isinstance(document, Document), document
-                self.ids[str(path.relative_to(SAMPLE)), document.part] = document.id
-                number = documents.find(self._db, document.id) or self._store(document, path)
-                parent = documents.find(self._db, document.parent) if document.parent else None
-                documents.place(self._db, file, document.part, number, parent)
-
-    def _store(self, document: Document, path: Path) -> int:
-        before = chunking.prefix(document, path.name)
+    def _store(self, document: Document, path: str) -> int:
+        before = chunking.prefix(document, path.rsplit("/", 1)[-1])
         chunks = chunking.chunk(document, self.embedder.count_tokens, before)
         texts = [chunking.embedded(before, each.heading, document.text[each.start : each.end]) for each in chunks]
         keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
         number, ids = documents.add(self._db, document, prefix=before, chunks=chunks, keys=keys)
-        names = f"{document.title} {path.relative_to(SAMPLE)} {document.part} {document.metadata.get('sender', '')}"
+        names = f"{document.title} {path} {document.part} {document.metadata.get('sender', '')}"
         keyword.add(self._db, [*zip(ids, texts, strict=True), (-number, names)])
         values = [each.astype("<f2").tobytes() for each in self.embedder.embed(texts)]
         self._db.executemany("INSERT OR IGNORE INTO vector VALUES (?, ?)", list(zip(ids, values, strict=True)))
         return number
+
+
+class Household(Papers):
+    """The sample's papers."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        self.ids: dict[tuple[str, str], str] = {}
+        """document ids by file, relative to the sample's folder, and part"""
+        for path in sorted(each for each in (SAMPLE / "papers").rglob("*") if each.is_file()):
+            name = str(path.relative_to(SAMPLE))
+            with path.open("rb") as opened:
+                found = list(registry.parse(opened, path.name, registry.Context(name=path.name)))
+            self.add(name, [each for each in found if isinstance(each, Document)])
+            self.ids.update({(name, each.part): each.id for each in found if isinstance(each, Document)})
+        self.index.refresh()
 
 
 def questions() -> list[dict[str, Any]]:

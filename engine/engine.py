@@ -32,6 +32,7 @@ from retrieval.index import Index
 from retrieval.passage import hit
 from vault import backup, documents, purge
 from vault.errors import LockedError, StrongroomError
+from vault.keys import KdfCost
 from vault.vault import HEADER_NAME, Vault
 from vault.vault import unlock as check_secret
 
@@ -60,20 +61,31 @@ class Open:
 class Engine:
     """One vault: closed, then open, then closed for good. Thread-safe."""
 
-    def __init__(self, folder: Path, state: Path, zygote: Zygote, *, now: Callable[[], float] | None = None) -> None:
-        """`now` counts seconds on through sleep, so that a laptop that was closed is locked when it opens."""
+    def __init__(
+        self,
+        folder: Path,
+        state: Path,
+        zygote: Zygote,
+        *,
+        now: Callable[[], float] | None = None,
+        cost: KdfCost | None = None,
+        load: Callable[[], Embedder] = Embedder,
+    ) -> None:
+        """`now` counts seconds on through sleep, so that a laptop that was closed is locked when it opens. `cost` is
+        that of a new vault's passphrase (None: measured, about a second); `load` makes the embedding model."""
         self.folder = folder
         self.state = state
         self.ended = threading.Event()
         """set when the process should end, which is how the memory of an open vault is given back"""
         self._zygote = zygote
         self._now = now or _boot_seconds
+        self._cost = cost
         self._opening = threading.Lock()
         self._open: Open | None = None
         self._settings = settings.Settings()
         self._active = self._now()
         self._page_locked = False
-        self._embedder = _Loading(Embedder)
+        self._embedder = _Loading(load)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -122,7 +134,7 @@ class Engine:
         with self._opening:
             if self._open:
                 raise StrongroomError("the vault is open already", "`strongroom destroy` removes it first")
-            vault, code = Vault.create(self.folder, passphrase, state=self.state)
+            vault, code = Vault.create(self.folder, passphrase, state=self.state, cost=self._cost)
             self._start(vault)
         return {"recovery_code": code}
 
@@ -147,7 +159,7 @@ class Engine:
 
     def touch(self) -> dict[str, Any]:
         """The user is there."""
-        self._opened()
+        self.opened()
         return {}
 
     def close(self) -> None:
@@ -163,37 +175,37 @@ class Engine:
 
     def folders(self) -> dict[str, Any]:
         """The watched folders."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             return {"rows": self._folder_rows(db)}
 
     def folders_add(self, path: str) -> dict[str, Any]:
         """Watch a folder; its files are read from now on."""
-        opened = self._opened()
+        opened = self.opened()
         return self._folder(opened, opened.follower.add(Path(path)))
 
     def folders_remove(self, path: str, *, keep: bool = False) -> dict[str, Any]:
         """Stop watching a folder. What was read from it leaves the vault, unless it is to be kept."""
-        opened = self._opened()
+        opened = self.opened()
         return {"removed": opened.follower.remove(Path(path), keep=keep)}
 
     def folders_pause(self, path: str) -> dict[str, Any]:
         """Leave a folder as it is until it is resumed."""
-        opened = self._opened()
+        opened = self.opened()
         return self._folder(opened, opened.follower.pause(Path(path), paused=True))
 
     def folders_resume(self, path: str) -> dict[str, Any]:
         """Follow a paused folder again."""
-        opened = self._opened()
+        opened = self.opened()
         return self._folder(opened, opened.follower.pause(Path(path), paused=False))
 
     def folders_relocate(self, path: str, to: str) -> dict[str, Any]:
         """Say where a folder lies now; what was read from it stays, nothing is parsed or embedded again."""
-        opened = self._opened()
+        opened = self.opened()
         return self._folder(opened, opened.follower.relocate(Path(path), Path(to)))
 
     def wait(self, *, seconds: float | None = None, notify: Notify = _silent) -> dict[str, Any]:
         """Return when every file has reached its final state; `progress` notifications say how far it is."""
-        opened = self._opened()
+        opened = self.opened()
         until = None if seconds is None else time.monotonic() + seconds
         while not self.ended.is_set():
             # scanning first: a scan that ends between the two looks has by then added to what is to do
@@ -221,29 +233,29 @@ class Engine:
 
     def files(self, **filters: Any) -> dict[str, Any]:
         """A page of the files, with state and reason; see `listing.files`."""
-        with self._opened(used=False).vault.read() as db:
+        with self.opened(used=False).vault.read() as db:
             return listing.files(db, **filters)
 
     def documents(self, **filters: Any) -> dict[str, Any]:
         """A page of the documents; see `listing.list_documents`."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             return listing.list_documents(db, **filters)
 
     def document(self, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
         """One document's properties; `id` may also be the start of one or a path."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             return listing.document(db, listing.resolve(db, id)[0])
 
     def document_text(self, id: str, *, start: int = 0, end: int | None = None) -> dict[str, Any]:  # noqa: A002
         """A stretch of a document's text."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             return listing.document_text(db, id, start=start, end=end)
 
     # --- questions --------------------------------------------------------------------------------------------------
 
     def search(self, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The passages nearest to a query, best first."""
-        opened = self._opened()
+        opened = self.opened()
         started = time.perf_counter()
         with opened.pipeline.asking():
             passages = opened.index.search(_question(query), k=max(1, min(int(k), 200)), filters=_filters(filters))
@@ -261,7 +273,7 @@ class Engine:
         notify: Notify = _silent,
     ) -> dict[str, Any]:
         """Answer a question from the passages that bear on it, or abstain. `conversation` is an earlier answer's."""
-        opened = self._opened()
+        opened = self.opened()
         typed = _question(question)
         full = _in_conversation(opened.vault, typed, conversation)
         with opened.pipeline.asking():
@@ -280,7 +292,7 @@ class Engine:
 
     def conversations(self, *, offset: int = 0, limit: int = 50) -> dict[str, Any]:
         """The history, newest first: each conversation by its first question."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             rows: list[Any] = db.execute(
                 "SELECT conversation.id, started, (SELECT question FROM turn WHERE conversation = conversation.id"
                 " ORDER BY turn.id LIMIT 1) FROM conversation ORDER BY started DESC LIMIT ? OFFSET ?",
@@ -291,7 +303,7 @@ class Engine:
 
     def conversation(self, id: str) -> dict[str, Any]:  # noqa: A002
         """One conversation's answers, as they were given."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             rows: list[Any] = db.execute("SELECT answer FROM turn WHERE conversation = ? ORDER BY id", (id,)).fetchall()
         return {"id": id, "answers": [json.loads(answer) for (answer,) in rows]}
 
@@ -299,7 +311,7 @@ class Engine:
 
     def purge_preview(self, name: str) -> dict[str, Any]:
         """What a purge of this id or path would take."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             found = [listing.document(db, each) for each in listing.resolve(db, name)]
         return {
             "documents": [
@@ -316,7 +328,7 @@ class Engine:
 
     def purge(self, names: list[str], *, confirm: bool = False) -> dict[str, Any]:
         """Take documents out of the vault for good, by id or path, and read back that they are gone."""
-        opened = self._opened()
+        opened = self.opened()
         if not confirm:
             raise StrongroomError(
                 "a purge has to be confirmed", "it cannot be undone; the file itself stays where it is"
@@ -336,7 +348,7 @@ class Engine:
 
     def purge_lift(self, name: str) -> dict[str, Any]:
         """Allow a purged document again, by its id or its file's path; it is read at once if it lies in a folder."""
-        opened = self._opened()
+        opened = self.opened()
         path = Path(name)
         if path.is_file():
             with path.open("rb") as file:
@@ -348,7 +360,7 @@ class Engine:
 
     def receipts(self) -> dict[str, Any]:
         """The receipts of all purges, newest first."""
-        with self._opened().vault.read() as db:
+        with self.opened().vault.read() as db:
             rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
         return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}
 
@@ -356,12 +368,12 @@ class Engine:
 
     def settings_get(self) -> dict[str, Any]:
         """All settings."""
-        self._opened()
+        self.opened()
         return asdict(self._settings)
 
     def settings_set(self, key: str, value: Any) -> dict[str, Any]:
         """Change one setting."""
-        opened = self._opened()
+        opened = self.opened()
         with opened.vault.write() as db:
             self._settings = settings.change(db, self._settings, key, value)
         return asdict(self._settings)
@@ -369,7 +381,7 @@ class Engine:
     def passwd(self, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
         """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from
         now on. The answer holds the new recovery code then."""
-        vault = self._opened().vault
+        vault = self.opened().vault
         if revoke:
             return {"recovery_code": vault.revoke(old, new)}
         vault.change_passphrase(old, new)
@@ -377,11 +389,11 @@ class Engine:
 
     def recovery(self, passphrase: str) -> dict[str, Any]:
         """Make a new recovery code; the old one ends."""
-        return {"recovery_code": self._opened().vault.new_recovery_code(passphrase)}
+        return {"recovery_code": self.opened().vault.new_recovery_code(passphrase)}
 
     def backup(self, target: str) -> dict[str, Any]:
         """Write an encrypted copy of the open vault, and compare it."""
-        return asdict(backup.backup(self._opened().vault, Path(target)))
+        return asdict(backup.backup(self.opened().vault, Path(target)))
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -404,7 +416,7 @@ class Engine:
         self._active = self._now()
         threading.Thread(target=self._watch_the_clock, name="auto-lock", daemon=True).start()
 
-    def _opened(self, *, used: bool = True) -> Open:
+    def opened(self, *, used: bool = True) -> Open:
         """What is open, or LockedError. A user's action keeps it open for a while longer."""
         self._lock_if_idle()
         if self._open is None:

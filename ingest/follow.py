@@ -23,6 +23,7 @@ from vault.errors import StrongroomError
 from vault.vault import Vault
 
 ROWS_A_COMMIT = 5_000  # new files; a question waits for at most one such commit
+_KNOWN = "SELECT id, path, size, mtime_ns, inode, state = 'cloud', reason LIKE 'cannot be %' FROM file"
 _SAMPLE = 200  # known files that tell a folder from an empty mount point
 
 
@@ -206,6 +207,8 @@ class Follower:
                     places = scan.outermost(here)
                     found += scan.look(folder.path, places, leave_out=self._kept_out)
                     known += self._files(folder, places)
+            if paths is not None:
+                known += self._left(found, known)
             self._apply(scan.compare(found, known, inodes_stay=inodes_stay), folders)
 
     def _present(self, folder: Folder) -> bool:
@@ -310,21 +313,36 @@ class Follower:
                 return folder
         raise FolderError(f"{path} is not one of the folders", "`strongroom folders` lists them")
 
+    def _left(self, found: Iterable[Entry | Unread], known: Iterable[Known]) -> list[Known]:
+        """Files that lie at one of these places now, and not any more where the vault has them: a folder's new name may
+        be reported before its old one."""
+        there = {row.id for row in known}
+        left: dict[int, Known] = {}
+        with self._vault.read() as db:
+            for each in found:
+                if isinstance(each, Entry):
+                    rows: list[Any] = db.execute(
+                        f"{_KNOWN} WHERE inode = ? AND size = ? AND mtime_ns = ?", (each.inode, each.size, each.mtime_ns)
+                    ).fetchall()
+                    left.update((row[0], _known(row)) for row in rows if row[0] not in there)
+        return [row for row in left.values() if not os.path.lexists(row.path)]
+
     def _files(self, folder: Folder, places: Sequence[bytes] | None = None) -> list[Known]:
-        columns = "SELECT id, path, size, mtime_ns, inode, state = 'cloud', reason LIKE 'cannot be %' FROM file"
         with self._vault.read() as db:
             if places is None or folder.path in places:
-                rows: list[Any] = db.execute(f"{columns} WHERE folder = ?", (folder.id,)).fetchall()
+                rows: list[Any] = db.execute(f"{_KNOWN} WHERE folder = ?", (folder.id,)).fetchall()
             else:
                 rows = []
                 for place in places:  # the file itself, and all below it: `0` is the byte after `/`
                     rows += db.execute(
-                        f"{columns} WHERE path = ?1 OR (path >= ?2 AND path < ?3)", (place, place + b"/", place + b"0")
+                        f"{_KNOWN} WHERE path = ?1 OR (path >= ?2 AND path < ?3)", (place, place + b"/", place + b"0")
                     ).fetchall()
-        return [
-            Known(i, bytes(path), size, mtime, inode, bool(cloud), bool(again))
-            for i, path, size, mtime, inode, cloud, again in rows
-        ]
+        return [_known(row) for row in rows]
+
+
+def _known(row: Sequence[Any]) -> Known:
+    number, path, size, mtime_ns, inode, cloud, again = row
+    return Known(number, bytes(path), size, mtime_ns, inode, bool(cloud), bool(again))
 
 
 def _existing_folder(path: Path) -> bytes:

@@ -106,6 +106,7 @@ class Pipeline:
         self._embedding: dict[int, int] = {}  # file id → its last chunk; final once the embedder has passed it
         self._cursor = 0
         self._asking = 0
+        self._publishing = 0  # commits that the indexes may not show yet
         self._threads = [
             *(
                 threading.Thread(target=self._guarded, args=(self._read_files,), name=f"read-{n}")
@@ -120,14 +121,13 @@ class Pipeline:
 
     def start(self) -> None:
         """Begin with what an earlier run left unfinished."""
-        with self.vault.write() as db:
-            removed = _let_go(db, documents.unplaced(db))
+        with self._writing() as (db, removed):
+            removed.update(_let_go(db, documents.unplaced(db)))
             for file, last in db.execute(
                 "SELECT file.id, coalesce(max(chunk.id), 0) FROM file LEFT JOIN location ON location.file = file.id"
                 " LEFT JOIN chunk ON chunk.document = location.document WHERE file.state = 'embedding' GROUP BY file.id"
             ):
                 self._embedding[file] = last
-        self.index.refresh(removed.chunks)
         for thread in self._threads:
             thread.start()
 
@@ -157,26 +157,37 @@ class Pipeline:
                 self._work.notify_all()
 
     def to_do(self) -> int:
-        """Files that have not reached their final state."""
+        """Files that have not reached their final state, or that the indexes do not show yet."""
         with self.vault.read() as db:
-            return int(
-                db.execute(
-                    "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
-                    " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
-                ).get
-            )
+            waiting = db.execute(
+                "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
+                " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
+            ).get
+        return int(waiting) or int(self._publishing > 0)  # looked at last: by then the commit's rows are seen
 
-    def forget(self, files: Sequence[int]) -> documents.Removed:
+    def forget(self, files: Sequence[int]) -> None:
         """Take files out of the vault, and what lies nowhere else with them."""
-        with self.vault.write() as db:
+        with self._writing() as (db, removed):
             lost: set[int] = set()
             for file in files:
                 lost |= documents.remove_locations(db, file)
                 db.execute("DELETE FROM file WHERE id = ?", (file,))
                 self._embedding.pop(file, None)
-            removed = _let_go(db, lost)
-        self.index.refresh(removed.chunks)
-        return removed
+            removed.update(_let_go(db, lost))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[tuple[apsw.Connection, set[int]]]:
+        """A commit that is in the indexes too when the block ends; the set takes ids of chunks that were removed."""
+        removed: set[int] = set()
+        with self._work:
+            self._publishing += 1
+        try:
+            with self.vault.write() as db:
+                yield db, removed
+            self.index.refresh(removed)
+        finally:
+            with self._work:
+                self._publishing -= 1
 
     # --- readers ----------------------------------------------------------------------------------------------------
 
@@ -340,17 +351,13 @@ class Pipeline:
 
     def _store(self, batch: Sequence[Read | Finished]) -> None:
         indexed: list[tuple[int, str]] = []
-        removed = documents.Removed()
-        with self.vault.write() as db:
+        with self._writing() as (db, removed):
             for each in batch:
                 if isinstance(each, Read):
                     indexed += self._store_document(db, each)
                 else:
-                    gone = self._store_outcome(db, each)
-                    removed = documents.Removed(removed.documents + gone.documents, removed.chunks + gone.chunks)
-            kept = set(removed.chunks)
-            keyword.add(db, [(number, words) for number, words in indexed if number not in kept])
-        self.index.refresh(removed.chunks)
+                    removed.update(self._store_outcome(db, each))
+            keyword.add(db, [(number, words) for number, words in indexed if number not in removed])
         with self._work:
             for each in batch:
                 if isinstance(each, Finished):
@@ -382,18 +389,18 @@ class Pipeline:
         self._seen.setdefault(read.file, set()).add(document.part)
         return indexed
 
-    def _store_outcome(self, db: apsw.Connection, done: Finished) -> documents.Removed:
+    def _store_outcome(self, db: apsw.Connection, done: Finished) -> set[int]:
         row = db.execute("SELECT path, size, mtime_ns FROM file WHERE id = ?", (done.file,)).fetchone()
         if row is None:
-            return documents.Removed()
+            return set()
         moved = bytes(row[0]) != done.path and done.hash is None  # renamed before it was opened
         changed = done.hash is not None and tuple(row[1:]) != (done.size, done.mtime_ns)  # since it was opened, perhaps
         if done.state == "waiting" or done.file in self._again or changed:
             self._again.discard(done.file)
             db.execute("UPDATE file SET size = ?, mtime_ns = ? WHERE id = ?", (done.size, done.mtime_ns, done.file))
-            return documents.Removed()
+            return set()
         if moved:
-            return documents.Removed()
+            return set()
         if done.copy_of is not None:
             lost = documents.remove_locations(db, done.file)
             lost |= documents.copy_locations(db, done.copy_of, done.file)
@@ -453,7 +460,7 @@ class Pipeline:
             order = list(inputs)
             vectors = self.embedder.embed([inputs[key] for key in order])
             values = {key: vector.astype("<f2").tobytes() for key, vector in zip(order, vectors, strict=True)}
-            with self.vault.write() as db:
+            with self._writing() as (db, _):
                 db.executemany(
                     # the chunk may have been removed since
                     "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?",
@@ -461,7 +468,6 @@ class Pipeline:
                 )
                 self._finish_embedded(db, rows[-1][0])
             self._cursor = rows[-1][0]
-            self.index.refresh()
             return True
         with self.vault.read() as db:
             last = db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
@@ -508,11 +514,14 @@ class Pipeline:
                 return
 
 
-def _let_go(db: apsw.Connection, numbers: Collection[int]) -> documents.Removed:
-    """Remove those of the documents that lie nowhere any more; the others are found by where they lie now."""
+def _let_go(db: apsw.Connection, numbers: Collection[int]) -> set[int]:
+    """Remove those of the documents that lie nowhere any more; the others are found by where they lie now.
+
+    Returns the ids of the chunks that went with them.
+    """
     gone = documents.unplaced(db, numbers)
     removed = documents.remove(db, gone)
-    keyword.remove(db, {*removed.chunks, *(-number for number in gone)})
+    keyword.remove(db, {*removed, *(-number for number in gone)})
     keyword.describe(db, set(numbers) - set(gone))
     return removed
 

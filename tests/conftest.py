@@ -13,3 +13,21 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the public files, which are not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def zygote():
+    """The process that forks parse workers, as every engine has one."""
+    from engine.zygote import Zygote
+
+    started = Zygote.start()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def embedder():
+    """The embedding model, loaded once."""
+    from retrieval.embed import Embedder
+
+    return Embedder()

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import apsw
@@ -12,14 +11,6 @@ from vault.records import Block, Chunk, Document, Line
 
 # SQLite allows 32,766 parameters a statement; lists are cut well below that.
 _PARAMETERS = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What a removal took out of the tables, for the indexes to follow."""
-
-    documents: tuple[str, ...] = ()
-    chunks: tuple[int, ...] = ()
 
 
 def add(
@@ -139,19 +130,17 @@ def unplaced(db: apsw.Connection, among: Iterable[int] | None = None) -> list[in
     ]
 
 
-def remove(db: apsw.Connection, numbers: Iterable[int]) -> Removed:
-    """Delete documents with their texts, chunks and vectors. The keyword index is the caller's to follow.
+def remove(db: apsw.Connection, numbers: Iterable[int]) -> set[int]:
+    """Delete documents with their texts, chunks and vectors; returns the chunks' ids, for the indexes to follow.
 
     Answers kept in the history stay: they are what was said, and purge takes them out.
     """
-    documents: list[str] = []
-    chunks: list[int] = []
+    chunks: set[int] = set()
     for part in _parts(sorted(numbers)):
         marks = _marks(part)
-        documents += [i for (i,) in db.execute(f"SELECT id FROM document WHERE number IN ({marks})", part)]
-        chunks += [i for (i,) in db.execute(f"SELECT id FROM chunk WHERE document IN ({marks})", part)]
+        chunks.update(i for (i,) in db.execute(f"SELECT id FROM chunk WHERE document IN ({marks})", part))
         db.execute(f"DELETE FROM document WHERE number IN ({marks})", part)
-    return Removed(tuple(documents), tuple(chunks))
+    return chunks
 
 
 def text_of(db: apsw.Connection, document_id: str) -> str | None:

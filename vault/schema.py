@@ -36,6 +36,7 @@ CREATE TABLE file (
 ) STRICT;
 CREATE INDEX file_folder ON file(folder);
 CREATE INDEX file_hash ON file(hash);
+CREATE INDEX file_inode ON file(inode);
 CREATE INDEX file_state ON file(state);
 
 CREATE TABLE document (

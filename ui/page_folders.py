@@ -93,8 +93,8 @@ def _folder(folder: Mapping[str, Any]) -> None:
 @st.dialog("Remove this folder?")
 def _remove(folder: Mapping[str, Any]) -> None:
     st.html(
-        f"<p><b><bdi>{line(folder['path'], 400)}</bdi></b></p><p>Strongroom stops reading it, and what it read from "
-        f"its {count(int(folder.get('files') or 0), 'file')} leaves the vault. The files themselves stay as they are.</p>"
+        f"<p><b><bdi>{line(folder['path'], 400)}</bdi></b></p><p>Strongroom stops reading it. What it read from its "
+        f"{count(int(folder.get('files') or 0), 'file')} leaves the vault. The files themselves stay as they are.</p>"
     )
     keep = st.checkbox("Keep what was read so far", key="keep-read")
     with st.container(horizontal=True):

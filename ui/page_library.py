@@ -42,6 +42,8 @@ _SORTS = {
 
 def show() -> None:
     """Draw the screen."""
+    if page_passage.opened() is None and (st.session_state.get("file") or {}).get("document_count") == 1:
+        st.session_state["file"] = None  # its one document was closed
     if page_passage.opened() is None and st.session_state.get("file") is None:
         _list()
         return
@@ -122,7 +124,6 @@ def _open(row: dict[str, Any]) -> None:
     page_passage.close()
     if len(row["documents"]) == 1:
         page_passage.open_document(row["documents"][0]["id"])
-        st.session_state["file"] = None
 
 
 def _file(row: Mapping[str, Any]) -> None:

@@ -133,9 +133,11 @@ def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
 
 
 def page(index: str) -> str:
-    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser; without
-    its inline script, which the content security policy would refuse, and without the pointer to an interface that is
-    off."""
+    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser.
+
+    Its inline script, which the content security policy would refuse, is left out, and so is the pointer to an
+    interface that is off. Raises RuntimeError if Streamlit's page is not as expected.
+    """
     from ui.look import mark_url
 
     head = f'<meta name="google" content="notranslate" /><link rel="icon" href="{mark_url()}" />'

@@ -1,0 +1,90 @@
+"""The page as it is served: switches, the patched index, and that only escaped text reaches Streamlit's Markdown."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import ui
+from ui import serve
+
+UI = Path(ui.__file__).parent
+SCREENS = [*sorted(UI.glob("page*.py")), UI / "look.py", UI / "link.py"]
+
+# What Streamlit shows through Markdown, or by fetching it.
+MARKDOWN = {
+    *("badge", "caption", "chat_message", "code", "data_editor", "dataframe", "echo", "error", "exception", "header"),
+    *("help", "iframe", "image", "info", "json", "latex", "link_button", "logo", "markdown", "menu_button", "mermaid"),
+    *("metric", "pdf", "subheader", "success", "table", "title", "toast", "warning", "write", "write_stream"),
+}
+LABELLED = {
+    *("button", "chat_input", "checkbox", "dialog", "expander", "form_submit_button", "popover", "progress", "radio"),
+    *("selectbox", "spinner", "status", "tabs", "text_input", "toggle"),
+}
+
+
+def _calls(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node, node.func.attr
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=lambda p: p.name)
+def test_no_screen_uses_what_understands_markdown(path):
+    used = {name for node, name in _calls(path) if isinstance(node.func.value, ast.Name) and node.func.value.id == "st"}
+    assert used & MARKDOWN == set()
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=lambda p: p.name)
+def test_labels_are_our_own_words(path):
+    """A label is Markdown too: it must be written in the source, or be the parameter of `look.pick`, which is."""
+    for node, name in _calls(path):
+        if name in LABELLED and isinstance(node.func.value, ast.Name) and node.func.value.id == "st":
+            label = node.args[0]
+            constant = isinstance(label, ast.Constant) or (
+                isinstance(label, ast.IfExp)
+                and isinstance(label.body, ast.Constant)
+                and isinstance(label.orelse, ast.Constant)
+            )
+            assert constant or (path.name == "look.py" and ast.unparse(label) == "label"), ast.unparse(node)
+        if name == "pick":
+            label = node.args[2]
+            pieces = label.values if isinstance(label, ast.JoinedStr) else [label]
+            for piece in pieces:
+                plain = isinstance(piece, ast.Constant) or ast.unparse(piece) in {
+                    "{n + 1}",
+                    "{number + 1}",
+                    "{cited[0]}",
+                }
+                assert plain, ast.unparse(node)
+
+
+def test_the_page_is_not_translated_nor_spell_checked_and_names_no_other_place():
+    import streamlit
+
+    index = serve.page((Path(streamlit.__file__).parent / "static" / "index.html").read_text())
+    head = re.search(r"<html[^>]*>", index).group()
+    assert 'translate="no"' in head
+    assert 'spellcheck="false"' in head
+    assert "<title>Strongroom</title>" in index
+    assert "service-desc" not in index
+    assert re.findall(r"<script(?![^>]*\bsrc=)[^>]*>", index) == []
+    assert re.findall(r"""(?:src|href)=["'](?:https?:)?//""", index) == []
+
+
+def test_another_index_than_expected_is_noticed():
+    with pytest.raises(RuntimeError):
+        serve.page("<html><body></body></html>")
+
+
+def test_every_switch_is_known_to_streamlit():
+    from streamlit import config
+
+    known = config.get_config_options()
+    assert {name for name in {**serve._SWITCHES, **serve._THEME} if name not in known} == set()
+
+
+def test_no_module_here_hides_a_package():
+    packages = {path.name for path in UI.parent.iterdir() if (path / "__init__.py").exists()}
+    assert {path.stem for path in UI.glob("*.py")} & packages == set()

@@ -23,12 +23,13 @@ _INSERT = "INSERT INTO segment (chunks, body) VALUES (?, ?)"
 
 def add(db: "apsw.Connection", chunks: Iterable[tuple[int, str]]) -> None:
     """Index the text of each (id, text), inside the caller's transaction, after the rows of document, location and
-    chunk are there: the documents of new chunks are indexed with them. A chunk must not be in the index yet.
+    chunk are there: the documents of new chunks are indexed with them, by `describe` or by a text given under their
+    negative number. What is added must not be in the index yet.
     """
     rows = list(chunks)
-    _insert(db, rows, 1)
-    owners = _owners(db, [number for number, _ in rows])
-    describe(db, owners - _described(db))
+    _insert(db, [row for row in rows if row[0] > 0], 1)
+    _insert(db, [row for row in rows if row[0] < 0], -1)
+    describe(db, _owners(db, [number for number, _ in rows]) - _described(db))
 
 
 def describe(db: "apsw.Connection", documents: Collection[int]) -> None:

@@ -52,7 +52,7 @@ class Query:
     words: tuple[str, ...]
     """distinct terms, stop words left out unless there is nothing else"""
     identifiers: tuple[str, ...]
-    """those terms that name one thing; a passage that has one comes first"""
+    """terms that may name one thing, those that only this index can tell among them; a passage with one comes first"""
     phrases: tuple[str, ...]
     """what stood in quotation marks, normalised; a passage that has it verbatim is preferred"""
 
@@ -71,7 +71,8 @@ def parse(question: str, given: Filters | None = None) -> Query:
     found = list(dict.fromkeys(terms.terms(text)))
     words = [word for word in found if word not in terms.STOP] or found
     phrases = tuple(filter(None, (" ".join(terms.normal(p).split()) for p in _PHRASE.findall(text))))
-    return Query(text, merged, tuple(words), tuple(dict.fromkeys(terms.identifiers(text))), phrases)
+    named = dict.fromkeys((*terms.identifiers(text), *terms.joined_neighbours(text)))
+    return Query(text, merged, tuple(words), tuple(named), phrases)
 
 
 def filters(given: Mapping[str, Any]) -> Filters:

@@ -62,25 +62,30 @@ def terms(text: str) -> list[str]:
 
 
 def identifiers(text: str) -> list[str]:
-    """Terms of `text` that may name one thing: invoice numbers, IBANs, addresses; no amounts and no dates.
-
-    Neighbouring words of which one has a digit are also tried as one (`inv 2024 0031` for INV-2024-0031): whoever asks
-    has to see which of them the index has.
-    """
+    """Terms of `text` that may name one thing: invoice numbers, IBANs, addresses; no amounts and no dates."""
     text = normal(text)
     found = [match.group().replace(" ", "")[:MOST] for match in _GROUPED.finditer(text)]
-    tokens = _TOKEN.findall(text)[:200]
-    for token in tokens:
+    for token in _TOKEN.findall(text):
         digits = len(_DIGIT.findall(token))
         if token.isalnum():
             if digits >= 5 or (digits and digits < len(token) >= 5):
                 found.append(stem(token))
         elif "@" in token or (digits and not _AMOUNT.fullmatch(token) and not _DAY.fullmatch(token)):
             found.append(_joined(token)[0])
+    return found
+
+
+def joined_neighbours(text: str) -> list[str]:
+    """Up to four neighbouring words as one, where one has a digit: `inv 2024 0031` may mean INV-2024-0031.
+
+    They are guesses: only those that the index has mean anything. The first 100 words are looked at.
+    """
+    tokens = _TOKEN.findall(normal(text))[:100]
+    found: list[str] = []
     for length in (2, 3, 4):
         groups = zip(*(tokens[at:] for at in range(length)), strict=False)
         joined = ("".join(group) for group in groups if all(map(str.isalnum, group)))
-        found += [one[:MOST] for one in joined if _DIGIT.search(one)]
+        found += [one[:MOST] for one in joined if _DIGIT.search(one) and len(one) > 5]
     return found
 
 

@@ -9,6 +9,7 @@ import apsw
 
 from vault import purge_list, readback
 from vault.failures import UnknownDocumentError
+from vault.needles import Needles
 from vault.readback import Check, Trace
 from vault.vault import Vault
 
@@ -215,13 +216,13 @@ def _remove_rows(db: apsw.Connection, asked: int, traces: Sequence[Trace]) -> Re
 
 def _forget_turns(db: apsw.Connection, traces: Sequence[Trace]) -> int:
     """Questions and answers that showed a document, or that repeat its words because they follow one that did."""
-    needles = [needle for found in traces for needle in found.needles()]
+    needles = Needles(needle for found in traces for needle in found.needles())
     gone = {
         turn for (turn,) in db.execute("SELECT turn FROM turn_document WHERE document IN (SELECT id FROM temp.gone)")
     }
     for turn, *texts in db.execute("SELECT id, question, full_question, answer FROM turn"):
         whole = "\0".join(map(str, texts)).encode()
-        if any(needle in whole for needle in needles):
+        if needles.found_in(whole):
             gone.add(turn)
     for turn in gone:
         conversation = db.execute("SELECT conversation FROM turn WHERE id = ?", (turn,)).get

@@ -1,13 +1,16 @@
 """Looking for what was purged: in every table and column, and in every page of the file."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from vault import pages, store
+from vault.needles import Needles
 
 if TYPE_CHECKING:
     from vault.vault import Vault
@@ -19,6 +22,7 @@ _PLAIN = {
     for shortest in (_PASSAGE_BYTES // 2, _PASSAGE_BYTES // 4)
 }
 _WORDS = 4
+_RUN_PAGES = 256  # 1 MiB
 _NEEDLES = 400  # for many documents at once: fewer passages of each, then of some only
 _OF_DOCUMENTS = ("document", "content", "chunk", "location", "file")
 """tables whose rows speak of one document or file: a hit there is another document that holds the same"""
@@ -172,53 +176,66 @@ def _in_other_documents(
     db: apsw.Connection, needles: Sequence[bytes], lower_case: Sequence[bytes]
 ) -> tuple[int, set[bytes]]:
     """How many documents that stay hold one of the needles, and which needles those are."""
+    exact, lowered = Needles(needles), Needles(lower_case)
     numbers: set[object] = set()
     shared: set[bytes] = set()
     for table in _OF_DOCUMENTS:
         key = {"document": "number", "content": "document"}.get(table, "NULL")
-        for number, *values in db.execute(f"SELECT {key}, * FROM {table}"):
-            for value in _texts(values):
-                held = [needle for needle in needles if needle in value]
-                if held:
-                    numbers.add(number)
-                    shared.update(held)
-                if lower_case:
-                    lowered = value.lower()
-                    shared.update(word for word in lower_case if word in lowered)
+        for rows in _batches(db, f"SELECT {key}, * FROM {table}"):
+            whole = b"\0".join(value for _, *values in rows for value in _texts(values))
+            if exact.found_in(whole):
+                for number, *values in rows:
+                    if held := exact.found_in(b"\0".join(_texts(values))):
+                        numbers.add(number)
+                        shared.update(held)
+            if lower_case:
+                shared.update(lowered.found_in(whole.lower()))
     return len(numbers - {None}), shared
 
 
-def _in_rows(db: apsw.Connection, needles: Sequence[bytes]) -> dict[bytes, int]:
-    """In how many values of the remaining tables each needle stands."""
-    found = dict.fromkeys(needles, 0)
+def _in_rows(db: apsw.Connection, needles: Sequence[bytes]) -> Counter[bytes]:
+    """In how many rows of the remaining tables each needle stands."""
+    wanted, found = Needles(needles), Counter[bytes]()
     for table in _tables(db):
         if table in _OF_DOCUMENTS or table == "vector":
             continue
-        for row in db.execute(f'SELECT * FROM "{table}"'):
-            for value in _texts(row):
-                for needle in needles:
-                    if needle in value:
-                        found[needle] += 1
+        for rows in _batches(db, f'SELECT * FROM "{table}"'):
+            if wanted.found_in(b"\0".join(value for row in rows for value in _texts(row))):
+                for row in rows:
+                    found.update(wanted.found_in(b"\0".join(_texts(row))))
     return found
 
 
-def _in_pages(vault: "Vault", needles: Sequence[bytes]) -> dict[bytes, int]:
-    """In how many pages each needle stands. One that straddles two pages is missed: hence several of each text."""
-    found = dict.fromkeys(needles, 0)
-    for page in pages.decrypted(vault.folder / store.name(vault.header.epoch), vault.database_key):
-        for needle in needles:
-            if needle in page:
-                found[needle] += 1
+def _in_pages(vault: "Vault", needles: Sequence[bytes]) -> Counter[bytes]:
+    """In how many runs of 256 pages each needle stands.
+
+    One that straddles two pages that do not follow each other is missed: hence several of each text.
+    """
+    wanted, found = Needles(needles), Counter[bytes]()
+    contents = pages.decrypted(vault.folder / store.name(vault.header.epoch), vault.database_key)
+    while run := b"".join(islice(contents, _RUN_PAGES)):
+        found.update(wanted.found_in(run))
     return found
 
 
 def _in_segments(db: apsw.Connection, needles: Sequence[bytes]) -> int:
-    return sum(
-        needle in body
-        for (body,) in db.execute("SELECT body FROM segment")
-        for needle in needles
-        if isinstance(body, bytes)
-    )
+    wanted = Needles(needles)
+    bodies = (body for (body,) in db.execute("SELECT body FROM segment") if isinstance(body, bytes))
+    return sum(len(wanted.found_in(body)) for body in bodies)
+
+
+def _batches(db: apsw.Connection, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows, some hundred at a time or as many as make a megabyte: searching a few bytes costs as much as many."""
+    batch: list[tuple[Any, ...]] = []
+    size = 0
+    for row in db.execute(query):
+        batch.append(row)
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if size > 1_000_000 or len(batch) >= 500:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _references(db: apsw.Connection, traces: Sequence[Trace]) -> int:

@@ -183,9 +183,10 @@ class _Reader:
                 self._story(each)
 
     def _paragraph(self, paragraph: "Element") -> None:
-        page = self.page if self.pages else None
         text = self._plain(paragraph)
-        self.page += sum(1 for _ in below(paragraph, "lastRenderedPageBreak"))
+        before, breaks = _breaks(paragraph)
+        page = self.page + before if self.pages else None
+        self.page += breaks
         label, numbered = "", False
         if text.strip():
             label = self._label(paragraph)
@@ -330,6 +331,19 @@ class _Reader:
                 numbers.levels[identity] = levels
                 numbers.abstract[identity] = abstract
         return numbers
+
+
+def _breaks(paragraph: "Element") -> tuple[int, int]:
+    """Return how many page breaks stand before a paragraph's first text, and how many in all of it."""
+    before = breaks = 0
+    begun = False
+    for each in below(paragraph, "lastRenderedPageBreak", "t"):
+        if local(each) == "t":
+            begun = begun or bool((each.text or "").strip())
+        else:
+            breaks += 1
+            before += not begun
+    return before, breaks
 
 
 def _levels(parent: "Element") -> dict[int, _Level]:

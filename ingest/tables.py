@@ -9,6 +9,7 @@ Spreadsheets are read with python-calamine, which says of each value whether it 
 
 import csv
 import datetime as dt
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from vault.records import Block, Document, Problem
 _DELIMITERS = ",;\t|"
 _SAMPLE = 60  # records looked at to find delimiter and header
 _PREAMBLE = 25  # rows that may stand above the header: banks put account, owner and period there
+_MOST_CELLS = 8_000_000  # of a sheet, empty ones too: 32 bytes each in the reader, a quarter of a worker's memory
 _NUMBER = re.compile(r"[-+(]?\s*[€$£¥]?\s*[-+]?[\d.,'\u00a0\u202f ]*\d[)%]?\s*(?:[€$£¥]|[A-Z]{3}|CR|DR|-)?")
 _DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T]\d{1,2}:\d\d.*)?")
 
@@ -41,7 +43,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         blocks = tuple(delimited(text))
         metadata["encoding"] = encoding
     else:
-        text, blocks, sheets, note = _spreadsheet(file)
+        text, blocks, sheets, note = _spreadsheet(file, found.name)
         metadata["sheets"] = ", ".join(sheets)[:1000]
     yield Document(
         id=identity,
@@ -150,51 +152,68 @@ def _cells(record: str, delimiter: str) -> list[str]:
         return record.split(delimiter)
 
 
-def _spreadsheet(file: BinaryIO) -> tuple[str, tuple[Block, ...], list[str], str]:
+def _spreadsheet(file: BinaryIO, format_name: str) -> tuple[str, tuple[Block, ...], list[str], str]:
     """Return text, blocks, names of the sheets and a note."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum
 
-    text: list[str] = []
-    blocks: list[Block] = []
-    position = 0
-    notes: list[str] = []
+    from ingest.spans import widest
 
-    def add(line: str, block_kind: str, level: int = 0) -> None:
-        nonlocal position
-        blocks.append(Block(position, position + len(line), block_kind, level))
-        text.append(line)
-        position += len(line) + 1
-
+    # The reader lays a sheet out as one array from its first to its last cell, and ends the process where memory
+    # ends: with it would go the mail that the sheet is attached to.
+    rows, columns = widest(file, format_name)
+    if rows * columns > _MOST_CELLS:
+        raise UnreadableError(f"a sheet of {rows} rows and {columns} columns is too much for its reader")
+    file.seek(0)
     try:
         book = CalamineWorkbook.from_filelike(file)
         sheets = [each.name for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
     except PasswordError as error:
-        raise UnreadableError("needs a password") from error
+        raise UnreadableError("needs a password", "save a copy without one into a watched folder") from error
     except CalamineError as error:
-        if "password" in str(error).lower():
-            raise UnreadableError("needs a password") from error
         raise UnreadableError(f"damaged: {str(error)[:200]}") from error
+    made = _Sheets()
     failed = []
     for name in sheets:
         try:
-            rows = [_row(row) for row in book.get_sheet_by_name(name).to_python(skip_empty_area=True)]
+            made.sheet(name, book.get_sheet_by_name(name).iter_rows())
         except CalamineError as error:
             failed.append(f"sheet {name!r} cannot be read: {str(error)[:100]}")
-            continue
-        rows = [row for row in rows if row]
-        if not rows:
-            continue
-        add(" ".join(name.split()) or "sheet", "heading", 1)
-        header = header_row(rows[:_SAMPLE])
-        for number, row in enumerate(rows):
-            if position > MAX_TEXT or len(blocks) >= MAX_BLOCKS:
-                notes.append(f"only the first {len(blocks)} rows are read")
-                break
-            above = "paragraph" if number < header else "row"
-            add("\t".join(row), "header" if number == header else above)
-    if failed and not blocks:
+    if failed and not made.blocks:
         raise UnreadableError(f"damaged: {failed[0]}")
-    return "\n".join(text), tuple(blocks), sheets, "; ".join(notes[:1] + failed[:3])
+    notes = [f"only the first {len(made.blocks)} rows are read"] if made.full else []
+    return "\n".join(made.lines), tuple(made.blocks), sheets, "; ".join(notes + failed[:3])
+
+
+class _Sheets:
+    """Gathers the rows of all sheets."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.blocks: list[Block] = []
+        self.position = 0
+        self.full = False
+
+    def sheet(self, name: str, values: Iterable[Iterable[Any]]) -> None:
+        """Add a sheet's rows without the empty ones, under its name."""
+        rows = (row for row in map(_row, values) if any(row))
+        first = list(itertools.islice(rows, _SAMPLE))
+        if not first:
+            return
+        left = min(next(index for index, cell in enumerate(row) if cell) for row in first)  # empty columns
+        header = header_row([row[left:] for row in first])
+        self._add(" ".join(name.split()) or "sheet", "heading", 1)
+        for number, row in enumerate(itertools.chain(first, rows)):
+            if self.position > MAX_TEXT or len(self.blocks) >= MAX_BLOCKS:
+                self.full = True
+                break
+            below = "header" if number == header else "row"
+            shown = row[left:] if not any(row[:left]) else row
+            self._add("\t".join(shown), "paragraph" if number < header else below)
+
+    def _add(self, line: str, block_kind: str, level: int = 0) -> None:
+        self.blocks.append(Block(self.position, self.position + len(line), block_kind, level))
+        self.lines.append(line)
+        self.position += len(line) + 1
 
 
 def _row(values: Iterable[Any]) -> list[str]:

@@ -85,7 +85,7 @@ def test_old_and_open_spreadsheets_are_read_and_passwords_noticed(shared_data):
         read((folder / "protected_passtika.xlsx").read_bytes(), "x.xlsx")
 
 
-def spreadsheet():
+def spreadsheet(corner="B4"):
     """A workbook of two sheets, written by hand: shared strings, a date, a sum with a float's tail, a boolean."""
     import zipfile
 
@@ -120,11 +120,23 @@ def spreadsheet():
         '<c r="D2" t="b"><v>1</v></c></row>'
         '<row r="3"><c r="A3" s="1"><v>45748</v></c><c r="C3"><v>0.30000000000000004</v></c></row>'
         "</sheetData></worksheet>",
-        "xl/worksheets/sheet2.xml": f'<worksheet xmlns="{main}"><sheetData><row r="4"><c r="B4" t="s"><v>5</v></c>'
-        "</row></sheetData></worksheet>",
+        "xl/worksheets/sheet2.xml": f'<worksheet xmlns="{main}"><sheetData><row r="{corner.strip("ABCDEFX")}">'
+        f'<c r="{corner}" t="s"><v>5</v></c></row></sheetData></worksheet>',
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return file.getvalue()
+
+
+def test_a_stray_cell_in_the_last_corner_is_a_reason_and_not_the_end_of_the_worker(shared_data):
+    from ingest.spans import widest
+
+    data = spreadsheet(corner="XFD1048576")
+    assert widest(io.BytesIO(data), "xlsx") == (1048576, 16384)
+    with pytest.raises(UnreadableError, match="a sheet of 1048576 rows and 16384 columns is too much"):
+        read(data, "budget.xlsx")
+    old = next((shared_data / "parsers").rglob("51535.xls"))
+    with pytest.raises(UnreadableError, match="a sheet of 65536 rows and 256 columns"):
+        read(old.read_bytes(), "old.xls")

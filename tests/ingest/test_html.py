@@ -41,7 +41,7 @@ def test_a_table_of_data_gives_a_header_and_rows() -> None:
 
 def test_a_table_that_arranges_the_page_gives_paragraphs() -> None:
     markup = (
-        "<table><tr><td>left<table><tr><td>a</td><td>1</td></tr></table></td><td><h2>Offer</h2><p>Buy.</p></td></tr>"
+        "<table><tr><td>left<table><tr><td>a</td><td>1</td></tr></table></td><td><h2>Offer</h2><p>Buy.</p></td><td>x</td><td>y</td></tr>"
         "<tr><td>only cell</td></tr></table>"
     )
     assert blocks(markup) == [
@@ -49,6 +49,8 @@ def test_a_table_that_arranges_the_page_gives_paragraphs() -> None:
         ("row", "a | 1"),
         ("heading", "Offer"),
         ("paragraph", "Buy."),
+        ("paragraph", "x"),
+        ("paragraph", "y"),
         ("paragraph", "only cell"),
     ]
 
@@ -110,9 +112,9 @@ def test_sloppy_markup_is_read_as_browsers_do(markup: str, text: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</table>", "<ul>", "<li>", "</ul>",
-     "<h2>", "</h2>", "<br>", "<blockquote type=cite>", "</blockquote>", "<pre>", "</pre>", "<b", ">", "<!--", "-->", '="',
-     "'", "&amp;", "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>",
+    ["<p>", "</p>", "<div>", "</div>", "<table>", "<tr>", "<td>", "<th>", "</td>", "</table>", "<ul>", "<li>",
+     "</ul>", "<h2>", "</h2>", "<br>", "<blockquote type=cite>", "</blockquote>", "<pre>", "</pre>", "<b", ">",
+     "<!--", "-->", '="', "'", "&amp;", "<div class=gmail_quote>", "<p hidden>", "<script>", "</script>",
      "words", " ", "\n", "\u200b", "é"]
 )  # fmt: skip
 

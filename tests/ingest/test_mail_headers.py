@@ -24,6 +24,7 @@ from ingest.mail_headers import Address
         (b"=?utf-8?Q?a b?=", "a b"),  # against the rules, and sent
         (b"=?gb2312?B?xOO6ww==?=", "你好"),
         (b"=?unknown?Q?x=20y?=", "x y"),
+        (b"=?utf-8?Q?z=C3?= =?UTF-8?Q?=BCrich?=", "zürich"),  # cut within a character
         (b"half =?utf-8?Q?open", "half =?utf-8?Q?open"),
         (b"folded\r\n over\r\n\tlines", "folded over lines"),
         (b"bell \x07and zero \x00gone", "bell and zero gone"),

@@ -183,6 +183,16 @@ def test_streams_that_share_their_sectors_do_not_make_much_of_little() -> None:
     assert len([each for each in read(bytes(data)) if isinstance(each, Document)]) <= 9
 
 
+def test_a_directory_that_leads_back_to_itself_is_followed_once() -> None:
+    data = bytearray(compound(storage({0x0037: "Loop", 0x1000: "words"}, 32)))
+    start = (struct.unpack_from("<I", data, 48)[0] + 1) * SECTOR
+    for entry in range(1, 4):
+        struct.pack_into("<3I", data, start + 128 * entry + 68, entry, entry % 3 + 1, 1)
+    (document,) = read(bytes(data))
+    assert isinstance(document, Document)
+    assert document.title == "Loop"
+
+
 @pytest.mark.parametrize(
     "data", [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\xff" * 2000]
 )

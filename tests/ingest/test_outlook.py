@@ -21,6 +21,8 @@ def test_compressed_rtf_is_the_example_of_the_specification() -> None:
     assert outlook.decompressed(simple) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
     crossing = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
     assert outlook.decompressed(crossing) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
+    boasting = crossing[:4] + b"\xff" + crossing[5:]  # says that it is longer than it is
+    assert outlook.decompressed(boasting) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
 
 
 @given(st.binary(max_size=300))

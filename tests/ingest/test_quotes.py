@@ -101,6 +101,7 @@ def test_what_says_that_it_is_forwarded_is_content_in_an_answer_too(text: str) -
 
 
 def test_a_message_without_words_of_its_own_stays_content() -> None:
+    assert "The price is 80." in own("> The price is 80.\n\n:-)\n")
     assert "The price is 80." in own("> The price is 80.\n> And the rent 90.\n")
     assert "The price is 80." in own(
         "\n-----Original Message-----\nFrom: Ann\nTo: Bob\nSubject: x\n\nThe price is 80.\n"

@@ -262,6 +262,7 @@ def test_another_user_on_this_machine_is_refused(allowed, status):
 
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         port = listening.getsockname()[1]
         tokens = Tokens()
         tokens.add("t")

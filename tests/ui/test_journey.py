@@ -1,0 +1,244 @@
+"""The whole journey in a real browser, from the first run to a purge and a lock, and no request that leaves."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+PASSPHRASE = "seven copper kettles whistle"
+
+HOSTILE = """Minutes of the garden committee, 4 March 2025
+
+The greenhouse on Alder Lane is rented to Mr Pembroke for 85 euros a month.
+
+![picture](http://evil.example/markdown.png) [link](http://evil.example/link) ![ref][r]
+
+[r]: http://evil.example/reference.png
+
+<img src="http://evil.example/img.png" onerror="document.title='owned'">
+<script>document.title='owned';fetch('http://evil.example/script')</script>
+<style>@import url(http://evil.example/style.css); body { background: url(http://evil.example/body.png) }</style>
+<iframe src="http://evil.example/frame"></iframe> <svg onload="document.title='owned'"></svg>
+$\\href{javascript:alert(1)}{x}$ :red[colour] :material/lock: http://evil.example/auto www.evil.example me@evil.example
+data:text/html,<script>document.title='owned'</script> \u202egnp.exe
+"""
+MAIL = """From: Harold Bligh <harold@bligh-lettings.example>
+To: Nora Weiss <nora@weiss.example>
+Date: Sat, 3 May 2025 10:12:00 +0200
+Subject: Tenancy at 14 Quay Street
+Message-ID: <quay-14@bligh-lettings.example>
+Content-Type: text/plain; charset=utf-8
+
+Dear Ms Weiss,
+
+as we agreed, the tenancy of the flat at 14 Quay Street begins on 1 June 2025.
+The deposit of 2,480 euros is held with Harbour Savings Bank.
+
+Kind regards
+Harold Bligh
+"""
+LEASE = """# Bicycle storage agreement
+
+## 1. Fee
+
+The annual fee for the bicycle storage is 96 euros, due on 15 January.
+
+## 2. Notice
+
+Either side may end the agreement with six weeks' notice to the end of a quarter.
+"""
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("papers")
+    (folder / "2025-05-03 tenancy.eml").write_text(MAIL)
+    (folder / "bicycle storage.md").write_text(LEASE)
+    (folder / "minutes ![x](http:__evil.example_name.png) <img src=x>.txt").write_text(HOSTILE)
+    (folder / "photo.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(200))
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n" + b"\xff" * 300)
+    return folder
+
+
+def _say(page, label, words):
+    box = page.get_by_label(label)
+    box.fill(words)
+    box.press("Enter")
+
+
+def _ask(page, words):
+    """Ask, and return the newest answer's element."""
+    page.get_by_role("link", name="Ask").click()
+    before = page.locator("[class*='st-key-turn-']").count()
+    box = page.get_by_placeholder(re.compile("Ask "))
+    box.fill(words)
+    box.press("Enter")
+    newest = page.locator(f".st-key-turn-{before}")
+    newest.wait_for()
+    return newest
+
+
+def _settled(page, host):
+    """Wait until no file is being read."""
+    page.get_by_text(re.compile(r"\d files?, up to date")).wait_for(timeout=60_000)
+
+
+def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
+    with watch() as seen:
+        page = seen.page
+        page.goto(strongroom.url)
+
+        # First run: passphrase, recovery code with a confirmation, folder.
+        page.get_by_text("Choose a passphrase").wait_for()
+        assert "token" not in page.url
+        first = page.get_by_label("Passphrase", exact=True)
+        first.fill(PASSPHRASE)
+        first.press("Tab")
+        page.locator(".strength").wait_for()
+        again = page.get_by_label("The same again")
+        again.fill("something else")
+        page.get_by_role("button", name="Create the vault").click()
+        page.get_by_text("The two are not the same").wait_for()
+        again.fill(PASSPHRASE)
+        page.get_by_role("button", name="Create the vault").click()
+        code = page.get_by_test_id("recovery-code").inner_text()
+        _say(page, "Type the code", "something else")
+        page.get_by_role("button", name="I have it on paper").click()
+        page.get_by_text("That is not the code above").wait_for()
+        _say(page, "Type the code", code.lower())
+        page.get_by_role("button", name="I have it on paper").click()
+        page.get_by_text("Where are your papers?").wait_for()
+        _say(page, "Folder", str(papers))
+        page.get_by_role("button", name="Add and begin").click()
+        page.locator(".st-key-bar").wait_for()
+        assert code not in page.content()
+        _settled(page, strongroom.host)
+
+        # Ask, and open the citation in its text.
+        answer = _ask(page, "How much is the deposit for the flat?")
+        assert "2,480 euros" in answer.get_by_test_id("statement").first.inner_text()
+        source = answer.get_by_test_id("source").first
+        assert "Harold Bligh" in source.inner_text()
+        assert "3 May 2025" in source.inner_text()
+        answer.get_by_role("button", name="Open passage 1").first.click()
+        passage = page.get_by_test_id("passage-text")
+        passage.wait_for()
+        assert "2,480 euros" in passage.locator("mark").first.inner_text()
+        assert "Dear Ms Weiss" in passage.inner_text()
+        assert str(papers / "2025-05-03 tenancy.eml") in page.locator(".st-key-passage").inner_text()
+        page.get_by_role("button", name="Close").click()
+
+        # A document that tries everything is shown as text.
+        answer = _ask(page, "Who rents the greenhouse on Alder Lane?")
+        assert "Mr Pembroke" in answer.get_by_test_id("statement").first.inner_text()
+        answer.get_by_role("button", name="Open passage 1").first.click()
+        passage.wait_for()
+        shown = passage.inner_text()
+        for piece in (
+            "![picture](http://evil.example/markdown.png)",
+            "<script>",
+            "<iframe src=",
+            ":red[colour]",
+            "⟨RLO⟩gnp.exe",
+        ):
+            assert piece in shown
+        inside = page.locator(".st-key-passage")
+        assert inside.locator("img, script, iframe, a[href], form, object, link, svg:not(button svg)").count() == 0
+        assert page.title() == "Strongroom"
+        page.get_by_role("button", name="Close").click()
+
+        # Library: every file with its state and reason.
+        page.get_by_role("link", name="Library").click()
+        page.get_by_test_id("file").nth(4).wait_for()
+        listed = page.locator(".st-key-rows").inner_text()
+        assert "could not be read" in listed
+        assert "format not supported" in listed
+        assert "minutes ![x](http:__evil.example_name.png) <img src=x>.txt" in listed
+        _say(page, "Find", "tenancy")
+        expect(page.get_by_test_id("file")).to_have_count(1)
+
+        # Purge, with a deliberate yes and a receipt.
+        page.get_by_role("button", name="Open file").click()
+        passage.wait_for()
+        page.get_by_role("button", name="Purge…").click()
+        purge = page.get_by_role("button", name="Purge", exact=True)
+        purge.wait_for()
+        assert purge.is_disabled()
+        page.get_by_text("Yes, remove it from the vault").click()
+        purge.click()
+        page.get_by_test_id("receipt").wait_for()
+        assert "read back" in page.get_by_test_id("receipt").inner_text()
+
+        # Asked again it is not there, nor in the history.
+        answer = _ask(page, "How much is the deposit for the flat?")
+        assert "2,480" not in answer.inner_text()
+        page.get_by_role("button", name="New conversation").click()
+        page.get_by_text("What would you like to know?").wait_for()
+        assert "2,480" not in page.content()
+
+        # Folders: what is watched, what failed and why, and what locking does.
+        page.get_by_role("link", name="Folders").click()
+        page.get_by_test_id("folder").wait_for()
+        assert str(papers) in page.get_by_test_id("folder").inner_text()
+        page.get_by_text("What could not be read, and why").click()
+        page.get_by_text("broken.pdf").wait_for()
+        assert page.get_by_text("Go on watching the folders").is_visible()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Resume").click()
+        page.get_by_role("button", name="Pause").wait_for()
+
+        # Lock: the page shows nothing any more, and the passphrase opens it again.
+        page.get_by_role("button", name="Lock", exact=True).click()
+        page.get_by_text("Strongroom is locked").wait_for(timeout=40_000)
+        assert "Alder Lane" not in page.content()
+        _say(page, "Passphrase or recovery code", "not the passphrase")
+        page.locator(".notice.bad").wait_for()
+        _say(page, "Passphrase or recovery code", PASSPHRASE)
+        page.locator(".st-key-bar").wait_for()
+        page.get_by_role("link", name="Library").click()
+        page.get_by_test_id("file").first.wait_for()
+
+        # Nothing of it is kept by the browser where it would last, and nothing went elsewhere.
+        kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+        for secret in ("Alder", "deposit", PASSPHRASE, str(papers)):
+            assert secret not in kept
+        assert page.evaluate("indexedDB.databases().then(found => found.length)") == 0
+        assert seen.elsewhere(strongroom.host) == []
+        assert any(address.startswith("ws://") for address in seen.addresses)
+        assert seen.errors == []
+
+
+def test_the_question_box_is_not_spell_checked_nor_translated(watch, strongroom):
+    with watch() as seen:
+        seen.page.goto(strongroom.another_url())
+        box = seen.page.get_by_placeholder(re.compile("Ask ")).or_(
+            seen.page.get_by_label("Passphrase or recovery code")
+        )
+        box.wait_for()
+        assert seen.page.evaluate("document.documentElement.translate") is False
+        assert box.evaluate("box => box.spellcheck") is False
+
+
+def test_the_watch_on_requests_sees_one_that_leaves(watch, strongroom):
+    """The journey's last assertions can fail: a page without our policy that asks elsewhere is noticed."""
+    with watch() as seen:
+        seen.page.set_content("<img src='http://127.0.0.1:9/elsewhere.png'>")
+        seen.page.wait_for_timeout(500)
+        assert seen.elsewhere(strongroom.host) == ["http://127.0.0.1:9/elsewhere.png"]
+
+
+def test_an_idle_vault_locks_itself_while_the_page_is_open(watch, launch, tmp_path, papers):
+    with launch(tmp_path) as running, watch() as seen:
+        running.call("create", passphrase=PASSPHRASE)
+        running.call("folders.add", path=str(papers))
+        running.call("wait")
+        seen.page.goto(running.url)
+        answer = _ask(seen.page, "What is the annual fee for the bicycle storage?")
+        assert "96 euros" in answer.inner_text()
+        running.call("settings.set", key="auto_lock_minutes", value=0.05)
+        # The status line asks every two seconds; if asking counted as use, this would never come.
+        seen.page.get_by_text("It locked itself").wait_for(timeout=20_000)
+        expect(seen.page.locator("body")).not_to_contain_text("96 euros")
+        assert "bicycle" not in seen.page.content()
+        assert seen.elsewhere(running.host) == []

@@ -248,7 +248,8 @@ def add_rows(db: object, first: int, texts: list[str]) -> list[int]:
         start = 0
         for text in some:
             db.execute(  # type: ignore[attr-defined]
-                "INSERT INTO chunk (document, start, end, key) VALUES (?, ?, ?, x'')", (number, start, start + len(text))
+                "INSERT INTO chunk (document, start, end, key) VALUES (?, ?, ?, x'')",
+                (number, start, start + len(text)),
             )
             ids.append(db.last_insert_rowid())  # type: ignore[attr-defined]
             start += len(text) + 1

@@ -1,6 +1,6 @@
 """The sample's 36 questions: how many are answered from the right passage, and how many rightly not at all.
 
-    python -m bench.sample [-v]
+python -m bench.sample [-v]
 """
 
 import statistics

@@ -142,7 +142,10 @@ class Engine:
         """Open the vault with the passphrase or the recovery code, or open it to its user again after a while."""
         with self._opening:
             if self._open is None:
-                self._start(Vault.open(self.folder, passphrase, state=self.state, accept_older=accept_older))
+                vault = Vault.open(self.folder, passphrase, state=self.state, accept_older=accept_older)
+                if accept_older:  # what was purged since is in it again
+                    purge.reapply(vault, keyword.remove, index_holds=keyword.held)
+                self._start(vault)
             else:
                 check_secret(self._open.vault.header, passphrase, self._open.vault.state)
             self._page_locked = False

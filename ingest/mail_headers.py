@@ -32,6 +32,8 @@ _CHARSETS = {
 # Encodings in which bytes below 128 do not mean ASCII.
 _NOT_ASCII = ("utf_16", "utf_32", "utf_7", "iso2022", "hz", "cp037", "cp500", "cp1140", "utf-16", "utf-32", "utf-7")
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*+)\?=")
+_PADDING = re.compile(rb"=+")
+_MORE_BASE64 = re.compile(rb"=++[\r\n]*+[A-Za-z0-9+/][A-Za-z0-9+/=\r\n]*+")
 _ESCAPE = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r";\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"?|([^;]*+))", re.DOTALL)
 _ID = re.compile(r"<\s*+([^<>\s]++)\s*+>")
@@ -167,7 +169,18 @@ def _q(value: str) -> bytes:
 
 
 def base64(raw: bytes) -> bytes:
-    """Return the bytes that `raw` encodes, as many as can be told; junk between and a broken end are passed over."""
+    """Return the bytes that `raw` encodes, as many as can be told; junk between and a broken end are passed over.
+
+    Some programs pad every line or block by itself; what stands behind a padding counts when it is nothing but base64,
+    and a mailing list's footer is not.
+    """
+    padded = raw.find(b"=")
+    if padded >= 0 and _MORE_BASE64.fullmatch(raw, padded):
+        return b"".join(_base64(each) for each in _PADDING.split(raw) if each)
+    return _base64(raw)
+
+
+def _base64(raw: bytes) -> bytes:
     try:
         return binascii.a2b_base64(raw)
     except binascii.Error:

@@ -1,5 +1,6 @@
 """Header fields as they are found: encoded words, addresses, dates, ids, parameters."""
 
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,26 @@ def test_ids_are_told_from_what_stands_around_them() -> None:
 )
 def test_the_parameters_of_a_field(raw: bytes, kind: str, expected: dict[str, str]) -> None:
     assert mail_headers.parameters(raw) == (kind, expected)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5), st.booleans())
+def test_base64_is_read_also_when_every_line_is_padded(lines: list[bytes], newline: bool) -> None:
+    encoded = (b"\r\n" if newline else b"").join(base64.b64encode(each) for each in lines)
+    assert mail_headers.base64(encoded) == b"".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("raw", "content"),
+    [
+        (b"aGVsbG8", b"hello"),
+        (b"aGVsbG8=\n____\nA mailing list", b"hello"),
+        (b"aGV\x00 s!bG8=", b"hello"),
+        (b"a", b""),
+        (b"=", b""),
+    ],
+)
+def test_base64_that_is_damaged_is_read_as_far_as_it_goes(raw: bytes, content: bytes) -> None:
+    assert mail_headers.base64(raw) == content
 
 
 @given(st.binary(max_size=300), st.text(max_size=20))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from ingest import kind
 from ingest.decode import read_text
 from ingest.registry import MAX_BLOCKS, MAX_TEXT, Context, UnreadableError, digest, recognise
+from ingest.spans import widest
 from vault.records import Block, Document, Problem
 
 _DELIMITERS = ",;\t|"
@@ -155,8 +156,6 @@ def _cells(record: str, delimiter: str) -> list[str]:
 def _spreadsheet(file: BinaryIO, format_name: str) -> tuple[str, tuple[Block, ...], list[str], str]:
     """Return text, blocks, names of the sheets and a note."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum
-
-    from ingest.spans import widest
 
     # The reader lays a sheet out as one array from its first to its last cell, and ends the process where memory
     # ends: with it would go the mail that the sheet is attached to.

@@ -55,7 +55,8 @@ def test_slides_are_read_in_the_order_they_are_shown_with_notes():
     assert (document.kind, document.pages) == ("slides", 2)
 
 
-ODT = """<office:document-content xmlns:office="o" xmlns:text="t" xmlns:table="b" xmlns:dc="d"><office:body><office:text>
+ODT = """<office:document-content xmlns:office="o" xmlns:text="t" xmlns:table="b">
+<office:body><office:text>
 <text:tracked-changes><text:p>deleted long ago</text:p></text:tracked-changes>
 <text:h text:outline-level="2">Rent</text:h>
 <text:p>It is <text:span>due</text:span>

@@ -1,7 +1,7 @@
 """Whether to answer at all: a small logistic model over what the best sentence and the passages together cover.
 
-The counter-test decides what it must do: ask, take away the document that answers, ask again; the second answer has to be
-that nothing was found. So it looks less at how good the best sentence is than at what of the question stands nowhere.
+The counter-test decides what it must do: ask, take away the document that answers, ask again; the second answer has to
+be that nothing was found. So it looks less at how good the best sentence is than at what of the question is nowhere.
 """
 
 import math
@@ -12,8 +12,8 @@ from generation.question import Question, Word
 from generation.ranking import Candidate
 
 FEATURES = (
-    "score", "margin", "cosine", "words", "words_around", "uncovered", "uncovered_most", "names_missing", "nowhere", "kind",
-    "kind_missing", "passage_vector", "length", "row", "identifier",
+    "score", "margin", "cosine", "words", "words_around", "uncovered", "uncovered_most", "names_missing", "nowhere",
+    "kind", "kind_missing", "passage_vector", "length", "row", "identifier",
 )  # fmt: skip
 
 # Learned by tools/train_extractive.py: bias, then one weight for each of FEATURES.
@@ -58,7 +58,9 @@ def features(question: Question, candidates: Sequence[Candidate]) -> tuple[float
 def nowhere(question: Question, candidates: Sequence[Candidate]) -> list[Word]:
     """The question's telling words that none of the passages holds."""
     return [
-        word for word in question.words if word.weight >= 1 and all(not each.around.get(word.stem) for each in candidates)
+        word
+        for word in question.words
+        if word.weight >= 1 and all(not each.around.get(word.stem) for each in candidates)
     ]
 
 

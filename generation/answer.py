@@ -1,6 +1,7 @@
 """An answer: statements, each tied to the passages it rests on, or an abstention that says what is missing.
 
-`Answer.to_json` gives the form that commands print, the page shows and the history keeps; docs/reference has its schema.
+`Answer.to_json` gives the form that commands print, the page shows and the history keeps; docs/reference has its
+schema.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,10 @@ _COUNTED = (
     r"(?:\d+(?:[.,]\d+)?|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fourteen|fifteen|twenty|thirty"
     r"|forty|sixty|ninety|several|half an?)"
 )
-_UNIT = r"(?:(?:working|business|calendar)[ -])?(?:second|minute|hour|day|week|fortnight|month|quarter|term|year|decade|centur(?=y|ies))"
+_UNIT = (
+    r"(?:(?:working|business|calendar)[ -])?"
+    r"(?:second|minute|hour|day|week|fortnight|month|quarter|term|year|decade|centur(?=y|ies))"
+)
 
 PATTERNS: dict[str, re.Pattern[str]] = {
     "date": re.compile(
@@ -43,41 +46,57 @@ PATTERNS: dict[str, re.Pattern[str]] = {
     ),
     "name": re.compile(
         r"(?:\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Lady|Lord|King|Queen|Pope|President)\.?\s+)?"
-        r"\b[A-ZÀ-ÖØ-Þ][\w'’&-]*(?:\s+(?:of|de|van|von|del|di|la|&)\s+(?=[A-ZÀ-Þ])|\s+[A-ZÀ-ÖØ-Þ][\w'’&-]*)*"
+        r"\b[A-ZÀ-ÖØ-Þ][\w'’&-]*(?:\s+(?:(?:of|de|van|von|del|di|la|&)\s+)?[A-ZÀ-ÖØ-Þ][\w'’&-]*)*"
     ),
     "place": re.compile(
         r"\b(?:in|at|on|under|behind|above|below|near|inside|outside|from|to|next to|by)\s+(?:the\s+)?"
         r"[\w'’-]+(?:\s+[\w'’-]+){0,3}",
         re.IGNORECASE,
     ),
-    "reason": re.compile(r"\b(?:because|since|due to|owing to|so that|in order to|the reason|therefore|as a result)\b", re.IGNORECASE),
+    "reason": re.compile(
+        r"\b(?:because|since|due to|owing to|so that|in order to|the reason|therefore|as a result)\b", re.IGNORECASE
+    ),
 }
 
-_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        ("percent", r"\b(?:what|which) (?:percentage|percent|per cent|interest)\b|\bhow many per ?cent\b|\b(?:interest|tax) rate\b"),
-        ("duration", r"\bhow long\b|\bfor how (?:long|many (?:days|weeks|months|years))\b|\bnotice period\b"
-                     r"|\bhow many (?:\w+ )?(?:days|weeks|months|years|hours)\b|\bhow much notice\b|\bwhat notice\b|\bhow late\b"),
-        ("time", r"\b(?:what|which) time\b|\bwhen (?:exactly )?(?:does|do) .*\b(?:open|close|start|depart|leave)s?\b"),
-        ("date", r"\bwhen\b|\b(?:what|which|on which|on what) (?:dates?|days?|year|years|month|century|decade)\b|\bhow old\b|\bby which date\b"
-                 r"|\bwhat (?:is|was) the (?:[\w-]+ )?(?:date|deadline|year)\b|\bsince when\b|\bexpir"),
-        ("amount", r"\bhow much (?:(?:does|did|do|is|was|were|will|would|has|have|can|are|money|rent|tax|interest)\b)|\bhow (?:expensive|dear)\b"
-                   r"|\b(?:what|which)\b.{0,60}\b(?:cost|costs|price|prices|fees?|rent|salary|charges?|premium|excess|balance|total|deposit|amount|worth"
-                   r"|pay|paid|refund(?:ed)?)\b|^(?:the )?(?:price|cost|amount|total|rent|salary|fee)\b"),
-        ("number", r"\bhow (?:many|much|often|far|tall|high|large|big|wide|deep|fast|heavy|hot)\b|\bwhat (?:number|size|quantity)\b"),
-        ("name", r"\bwho(?:m|se)?\b|\b(?:what|which) (?:\w+ ){0,2}(?:person|people|company|firm|name|names|author|king|queen|team|group"
-                 r"|organi[sz]ation|institution|party|country|countries|city|cities|doctor|dentist)\b|\bwhat (?:is|was|were) .{0,40}\b(?:name|called)\b"),
-        ("place", r"\bwhere\b|\bwhat (?:is|was) .{0,40}\baddress\b|\b(?:what|which) (?:place|street|town|room)\b"),
-        ("reason", r"\bwhy\b|\bfor what reason\b|\bwhat (?:caused|is the reason|was the reason)\b"),
-    )
-)  # fmt: skip
+# In the order of asking: the first kind of which a pattern is found in the question.
+_ASKED: dict[str, tuple[str, ...]] = {
+    "percent": (
+        r"(?:what|which) (?:percentage|percent|per cent|interest)", r"how many per ?cent", r"(?:interest|tax) rate",
+    ),
+    "duration": (
+        r"how long", r"for how long", r"how late", r"notice period", r"(?:how much|what) notice",
+        r"(?:for )?how many (?:\w+ )?(?:days|weeks|months|years|hours)",
+    ),
+    "time": (r"(?:what|which) time", r"when (?:exactly )?(?:does|do) .*\b(?:open|close|start|depart|leave)s?"),
+    "date": (
+        r"(?:since )?when", r"how old", r"expir\w*",
+        r"(?:by |on )?(?:what|which) (?:dates?|days?|years?|month|century|decade)",
+        r"what (?:is|was) the (?:[\w-]+ )?(?:date|deadline|year)",
+    ),
+    "amount": (
+        r"how much (?:does|did|do|is|was|were|will|would|has|have|can|are|money|rent|tax|interest)",
+        r"how (?:expensive|dear)",
+        r"(?:what|which)\b.{0,60}\b(?:costs?|prices?|fees?|rent|salary|charges?|premium|excess|balance|total|deposit|amount)",
+        r"(?:what|which)\b.{0,60}\b(?:worth|pay|paid|refund(?:ed)?)",
+        r"^(?:the )?(?:price|cost|amount|total|rent|salary|fee)",
+    ),
+    "number": (
+        r"how (?:many|much|often|far|tall|high|large|big|wide|deep|fast|heavy|hot)", r"what (?:number|size|quantity)",
+    ),
+    "name": (
+        r"who(?:m|se)?", r"what (?:is|was|were) .{0,40}\b(?:name|called)",
+        r"(?:what|which) (?:\w+ ){0,2}(?:person|people|company|firm|names?|author|king|queen|team|group)",
+        r"(?:what|which) (?:\w+ ){0,2}(?:organi[sz]ation|institution|party|country|countries|city|cities|doctor|dentist)",
+    ),
+    "place": (r"where", r"what (?:is|was) .{0,40}\baddress", r"(?:what|which) (?:place|street|town|room)"),
+    "reason": (r"why", r"for what reason", r"what (?:caused|is the reason|was the reason)"),
+}  # fmt: skip
 
 
 def expected(question: str) -> str:
     """The kind of expression that would answer `question`, a key of `PATTERNS`, or empty where it does not say."""
-    for kind, pattern in _KINDS:
-        if pattern.search(question):
+    for kind, patterns in _ASKED.items():
+        if any(re.search(rf"\b(?:{pattern})\b", question, re.IGNORECASE) for pattern in patterns):
             return kind
     return ""
 

@@ -1,7 +1,7 @@
 """Answers in the documents' own words: the sentences that answer, verbatim, or an abstention.
 
-One mode of answering. Another (a model that writes) is a module of its own with the same `answer`, and falls back on this
-one when its worker dies.
+One mode of answering. Another (a model that writes) is a module of its own with the same `answer`, and falls back on
+this one when its worker dies.
 """
 
 import time
@@ -77,6 +77,7 @@ def _said(question: Question, candidates: Sequence[Candidate], text_of: TextOf) 
             continue
         start, end = _widened(question, each)
         said.append(_Said(question, each, start, end, notes.get(n, "")))
+        said += [_Said(question, twin, *_widened(question, twin)) for twin in each.twins]
     return said
 
 
@@ -86,9 +87,11 @@ def _in_turn(parts: Sequence[Sequence[_Said]]) -> list[_Said]:
 
 
 def _widened(question: Question, each: Candidate) -> tuple[int, int]:
-    """The candidate's place, with the lines that belong to it: what a heading or colon announces, and a list's items."""
+    """The candidate's place, with the lines that belong to it: what a heading or colon announces, a list's items."""
     text = each.passage.text
-    announces = each.text.endswith(":") or (len(each.text.split()) <= 6 and each.text[-1:] not in ".!?" and not each.answers)
+    announces = each.text.endswith(":") or (
+        len(each.text.split()) <= 6 and each.text[-1:] not in ".!?" and not each.answers
+    )
     if not announces and not question.several:
         return window(text, each.start, each.end, _wanted(question, each))
     places = sentences(text)
@@ -109,7 +112,7 @@ def _widened(question: Question, each: Candidate) -> tuple[int, int]:
 def _is_item(text: str, place: tuple[int, int]) -> bool:
     """Whether a line is one of a list: a row, a bullet, a label with its value, a short line without a full stop."""
     line = text[place[0] : place[1]]
-    return is_row(line) or line[:1] in "-*•–|" or line[-1:] not in ".!?:" and len(line) <= 120
+    return is_row(line) or line[:1] in "-*•–|" or (line[-1:] not in ".!?:" and len(line) <= 120)
 
 
 def _wanted(question: Question, each: Candidate) -> list[tuple[int, int]]:

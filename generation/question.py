@@ -3,15 +3,17 @@
 import re
 from dataclasses import dataclass, replace
 
-from generation import cues, words
+from generation import cues, times, words
 
 _PART = re.compile(
-    r"(?:[,;]?\s+and\s+(?:also\s+)?|[?;]\s+|,\s+)(?=(?:what|when|who|whom|whose|where|which|why|how|for how|by when|until when)\b)",
+    r"(?:[,;]?\s+and\s+(?:also\s+)?|[?;]\s+|,\s+)"
+    r"(?=(?:what|when|who|whom|whose|where|which|why|how|for how|by when|until when)\b)",
     re.IGNORECASE,
 )
 _LIST = re.compile(
     r"\b(?:list|all(?: of)? the|every|name the|enumerate)\b|^(?:what|which|who) (?:all )?(?:are|were)\b"
-    r"|^(?:on |at |in |from |to |for )?(?:which|what) (?!is\b|was\b|does\b)(?:[\w-]+ ){0,2}[\w-]+s (?:are|were|have|do|did|must|can|may|has|does)\b",
+    r"|^(?:on |at |in |from |to |for )?(?:which|what) (?!is\b|was\b|does\b)(?:[\w-]+ ){0,2}[\w-]+s "
+    r"(?:are|were|have|do|did|must|can|may|has|does)\b",
     re.IGNORECASE,
 )
 _DATED = re.compile(
@@ -48,6 +50,8 @@ class Question:
     """asks for a list"""
     dated: bool
     """names a time itself, so that newer is not better"""
+    period: times.Period | None
+    """that time, where the calendar has it"""
 
     @property
     def content(self) -> bool:
@@ -97,4 +101,5 @@ def _one(part: str, whole: str) -> Question:
         kind=cues.expected(part),
         several=bool(_LIST.search(part)),
         dated=bool(_DATED.search(whole)),
+        period=times.asked(part) or times.asked(whole),
     )

@@ -1,14 +1,16 @@
 """Which sentences of the passages answer: each gets features, and a learned weighing makes a score of them.
 
-Two stages, because embedding is what costs: all sentences are compared by their words, and the best two dozen by meaning.
+Two stages, because embedding is what costs: all sentences are compared by their words, and the best of them by meaning.
 """
 
+import datetime as dt
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from generation import cues, words
+from generation import cues, times, words
 from generation.question import Question, Word
 from generation.sentences import is_row, sentences
 
@@ -23,6 +25,7 @@ _MOST_PASSAGES = 20
 _MOST_SENTENCES = 60  # of one passage; a chunk has some ten
 
 _PARTLY = 0.7  # what a word counts that is only the same at its beginning: roof and roofer, insurance and insured
+_ELSEWHERE = 0.6  # what a word counts that another passage of the same document holds
 _NEARLY = 0.8  # what a word counts that is taken for a slip of the question's
 
 
@@ -52,6 +55,10 @@ class Candidate:
     """the same of its neighbours"""
     answers: list[tuple[int, int]]
     """where expressions of the kind asked for stand in `text`, those of the question itself left out"""
+    when: float = 0.0
+    """1 where it is of the time that the question names, -1 where it is of another, 0 where neither is known"""
+    twins: "list[Candidate]" = field(default_factory=list)
+    """the same text in other documents"""
     lexical: float = 0.0
     cosine: float = 0.0
     vector: "np.ndarray[Any, np.dtype[np.float32]] | None" = None
@@ -62,11 +69,32 @@ class Candidate:
 
 FEATURES = (
     "cosine", "cosine_relative", "words", "words_around", "words_near", "pair", "kind", "kind_missing", "first_passage",
-    "rank", "relative", "asks", "heading", "short", "row", "fields", "local", "identifier",
+    "rank", "relative", "asks", "heading", "short", "row", "fields", "local", "identifier", "when",
 )  # fmt: skip
 
 # Learned by tools/train_extractive.py: bias, then one weight for each of FEATURES.
-WEIGHTS: tuple[float, ...] = (-4.0, 6.0, 1.0, 3.0, 1.0, 0.5, 0.5, 1.0, -0.5, 0.3, 0.5, 0.5, -1.0, -1.0, -0.5, 0.0, -0.5, 0.5, 1.0)
+WEIGHTS: tuple[float, ...] = (
+    -4.0,
+    6.0,
+    1.0,
+    3.0,
+    1.0,
+    0.5,
+    0.5,
+    1.0,
+    -0.5,
+    0.3,
+    0.5,
+    0.5,
+    -1.0,
+    -1.0,
+    -0.5,
+    0.0,
+    -0.5,
+    0.5,
+    1.0,
+    1.0,
+)
 
 
 def ranked(question: Question, passages: Sequence["Passage"], embedder: Embedder) -> list[Candidate]:
@@ -82,17 +110,27 @@ def ranked(question: Question, passages: Sequence["Passage"], embedder: Embedder
     top = max((each.passage.score for each in kept), default=0.0)
     for each in kept:
         each.features = _features(question, each, best, local, top)
-        each.score = WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True))
+        each.score = scored(question, each)
     return sorted(kept, key=lambda each: -each.score)
+
+
+def scored(question: Question, each: Candidate) -> float:
+    """Log odds that the candidate answers. The sets that the weights are learned from ask for no lists: that a list
+    should hold several of what is asked for is set by hand."""
+    listed = math.log(max(1, len(each.answers))) if question.several else 0.0
+    return WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True)) + listed
 
 
 def matching(question: Question, vocabulary: set[str]) -> dict[str, list[tuple[Word, float]]]:
     """Which of the question's words each stem of `vocabulary` stands for, and how much that counts."""
     found: dict[str, list[tuple[Word, float]]] = {}
+    beginning: dict[str, list[str]] = {}
+    for stem in vocabulary:
+        beginning.setdefault(stem[:4], []).append(stem)
     for word in question.words:
         if word.stem in vocabulary:
             found.setdefault(word.stem, []).append((word, 1.0))
-        alike = [other for other in vocabulary if _begins_alike(word.stem, other)]
+        alike = [other for other in beginning.get(word.stem[:4], ()) if _begins_alike(word.stem, other)]
         for other in alike:
             found.setdefault(other, []).append((word, _PARTLY))
         if not alike and word.stem not in vocabulary:
@@ -122,30 +160,67 @@ def _all(question: Question, passages: Sequence["Passage"]) -> list[Candidate]:
         split.append((passage, places, stems, about))
         vocabulary = vocabulary.union(about, *stems)
     stands_for = matching(question, vocabulary)
-    asked = question.text.casefold()
+    # What a document says in one passage is known in its others, if less surely.
+    elsewhere: dict[str, dict[str, float]] = {}
+    for passage, _, stems, _ in split:
+        held = _matched(set().union(*stems), stands_for)
+        elsewhere[passage.document] = _joined(elsewhere.get(passage.document, {}), held)
     found = []
     for rank, (passage, places, stems, about) in enumerate(split, start=1):
         each_matched = [_matched(one, stands_for) for one in stems]
-        around = _matched(about, stands_for)
+        around = {stem: counts * _ELSEWHERE for stem, counts in elsewhere[passage.document].items()}
+        around = _joined(around, _matched(about, stands_for))
         for one in each_matched:
             around = _joined(around, one)
+        days = _days(passage) if question.period else []
         for n, (start, end) in enumerate(places):
             text = passage.text[start:end]
-            answers = [
-                (a, b) for a, b in cues.found(question.kind, text) if text[a:b].casefold() not in asked or question.kind == "number"
-            ]
             near = _joined(each_matched[n - 1] if n else {}, each_matched[n + 1] if n + 1 < len(places) else {})
-            each = Candidate(passage, rank, start, end, text, each_matched[n], around, near, answers)
+            each = Candidate(
+                passage,
+                rank,
+                start,
+                end,
+                text,
+                each_matched[n],
+                around,
+                near,
+                _answers(question, text),
+                _when(question, text, days),
+            )
+            if each.when > 0 and question.period:
+                said = dict.fromkeys(question.period.stems, 1.0)
+                each.matched, each.around = _joined(each.matched, said), _joined(around, said)
             each.lexical = (
                 2 * _share(question, each.matched)
-                + _share(question, around)
+                + _share(question, each.around)
                 + 0.5 * _share(question, near)
-                + 0.6 * bool(answers)
+                + 0.6 * bool(each.answers)
+                + 0.5 * each.when
                 + 0.8 / (rank + 1)
                 - 0.5 * (text.endswith("?"))
             )
             found.append(each)
     return found
+
+
+def _answers(question: Question, text: str) -> list[tuple[int, int]]:
+    asked = question.text.casefold()
+    return [(a, b) for a, b in cues.found(question.kind, text) if text[a:b].casefold() not in asked]
+
+
+def _days(passage: "Passage") -> list[dt.date]:
+    """The days a passage may be of: its message's, else those in its file's name and its text."""
+    return times.days(passage.date[:10]) if passage.date else times.days(f"{_name(passage)} {passage.text}")
+
+
+def _when(question: Question, text: str, days: list[dt.date]) -> float:
+    if not question.period:
+        return 0.0
+    own = times.days(text) or days
+    if any(question.period.holds(day) for day in own):
+        return 1.0
+    return -1.0 if own else 0.0
 
 
 def _name(passage: "Passage") -> str:
@@ -171,21 +246,22 @@ def _share(question: Question, matched: dict[str, float]) -> float:
 
 
 def _leading(found: list[Candidate]) -> list[Candidate]:
-    """The best by words, each text once."""
-    seen: set[str] = set()
-    kept = []
+    """The best by words, each text once; the same text of another document becomes a twin."""
+    first: dict[str, Candidate] = {}
+    kept: list[Candidate] = []
     for each in found:
         plain = " ".join(each.text.split()).casefold()
-        if plain not in seen:
-            seen.add(plain)
+        if plain in first:
+            if each.passage.document != first[plain].passage.document:
+                first[plain].twins.append(each)
+        elif len(kept) < EMBEDDED:
+            first[plain] = each
             kept.append(each)
-        if len(kept) == EMBEDDED:
-            break
     return kept
 
 
 def _measure(question: Question, kept: list[Candidate], embedder: Embedder) -> None:
-    """Set `cosine` and `vector`. A sentence is embedded below its document's title: it seldom says itself what it is about."""
+    """Set `cosine` and `vector`. A sentence is embedded below its document's title: it seldom says what it is about."""
     texts = [f"{each.passage.title}: {each.text[:400]}" if each.passage.title else each.text[:400] for each in kept]
     vectors = embedder.embed([question.text, *texts])
     for each, vector in zip(kept, vectors[1:], strict=True):
@@ -197,7 +273,9 @@ def _local_weights(question: Question, kept: list[Candidate]) -> Callable[[Candi
     """Share of matched weight where a word counts more the fewer of the candidates hold it."""
     count = {word.stem: sum(word.stem in each.matched for each in kept) for word in question.words}
     weight = {
-        word.stem: word.weight * math.log(1 + len(kept) / count[word.stem]) for word in question.words if count[word.stem]
+        word.stem: word.weight * math.log(1 + len(kept) / count[word.stem])
+        for word in question.words
+        if count[word.stem]
     }
     total = sum(weight.values()) or 1.0
     return lambda each: sum(weight.get(stem, 0.0) * counts for stem, counts in each.matched.items()) / total
@@ -226,13 +304,14 @@ def _features(
         float(each.passage.kind == "mail" and each.text.startswith(("From:", "To:", "Cc:", "Date:", "Subject:"))),
         local(each),
         float(_identified(question, each.text)),
+        each.when,
     )
 
 
 def _pairs(question: Question, text: str) -> float:
     """The share of the question's neighbouring words that are neighbours, at most one word apart, in `text` too."""
     asked = [word.stem for word in question.words]
-    pairs = list(zip(asked, asked[1:], strict=False))
+    pairs = list(itertools.pairwise(asked))
     if not pairs:
         return 0.0
     order = [stem for _, _, stem in words.spans(text)]

@@ -1,10 +1,14 @@
-"""A passage taken apart into what may be quoted: sentences, table rows, list items, a mail's fields; each by its place."""
+"""A passage taken apart into what may be quoted: sentences, table rows, list items, a mail's fields; each by place."""
 
+import itertools
 import re
 
 _LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]+")
-_ROW = re.compile(r"\t| \| |^\s*\||(?:[^,;]*[,;](?! )){3}|(?:;[^;]*){3}")
-_OPENS = re.compile(r"\s*(?:[-*•–—·▪◦>#|]|\(?\d{1,3}(?:\.\d{1,3})*[.)]?\s|\(?[a-zA-Z][.)]\s|\(?[ivx]{1,4}[.)]\s|[A-Z][\w /.'’-]{0,38}:\s)")
+_DELIMITED = re.compile(r"(?:[^,;]*[,;](?! )){3}")
+_OPENS = re.compile(
+    r"\s*(?:[-*•–—·▪◦>#|]|\(?\d{1,3}(?:\.\d{1,3})*[.)]?\s|\(?[a-zA-Z][.)]\s|\(?[ivx]{1,4}[.)]\s"
+    r"|[A-Z][\w /.'’-]{0,38}:\s)"
+)
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘(\[]?[A-Z0-9À-ÖØ-Þ£€$#•–—-])|[。！？]+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“])(?:[A-Za-zÀ-Þ]|Mr|Mrs|Ms|Dr|Prof|Rev|Hon|St|Mt|Nos?|Art|Arts|Sec|Sect|cl|para|pp?|vol|ed|eds|fig|figs"
@@ -21,8 +25,8 @@ LONGEST = 320
 def sentences(text: str) -> list[tuple[int, int]]:
     """The places of all sentences of `text`, in order, half-open, without the white space around them.
 
-    Lines that were broken by a page's or a mail's width are joined (the sentence then holds the break); lines that stand
-    for themselves, such as rows, items, fields and addresses, are not.
+    Lines that were broken by a page's or a mail's width are joined (the sentence then holds the break); lines that
+    stand for themselves, such as rows, items, fields and addresses, are not.
     """
     found = []
     for start, end in _units(text):
@@ -39,7 +43,9 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 def is_row(text: str) -> bool:
     """Whether `text` looks like a table's row."""
-    return bool(_ROW.search(text))
+    if "\t" in text or " | " in text or text.lstrip().startswith("|") or text.count(";") >= 3:
+        return True
+    return text.count(",") >= 3 and bool(_DELIMITED.match(text))
 
 
 def window(text: str, start: int, end: int, wanted: list[tuple[int, int]]) -> tuple[int, int]:
@@ -88,7 +94,7 @@ def _joined(text: str, lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
         return []
     width = max(end - start for start, end in lines)
     units = [lines[0]]
-    for (start, end), (following, stop) in zip(lines, lines[1:], strict=False):
+    for (start, end), (following, stop) in itertools.pairwise(lines):
         line, after = text[start:end], text[following:stop]
         # A broken line would have had no room for the next line's first word.
         full = end - start + 1 + len(after.split(maxsplit=1)[0]) >= width * 0.85 and width >= 50

@@ -1,12 +1,13 @@
 """Where documents say different things at different times: the newer one first, and the reader told."""
 
 import datetime as dt
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from generation import times
 from generation.question import Question
 from generation.ranking import Candidate
+from generation.sentences import is_row
 
 if TYPE_CHECKING:
     from retrieval.passage import Passage
@@ -15,15 +16,7 @@ _RIVAL = 2.5  # log odds that a rival may score below the best
 _ALIKE = 0.55  # cosine from which two sentences, below their titles, are taken to be about the same thing
 _SAME = 0.75  # the same, where nothing but the words says that they differ
 _HEAD = 800  # characters of a document in which its own date is looked for
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _VALUES = frozenset({"amount", "date", "duration", "number", "percent", "time"})
-
-_DATE = re.compile(
-    rf"\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m1>{'|'.join(_MONTHS)})[a-z]*\.?,? (?P<y1>\d{{4}})\b"
-    rf"|\b(?P<m2>{'|'.join(_MONTHS)})[a-z]*\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y2>\d{{4}})\b"
-    r"|\b(?P<y3>\d{4})-(?P<n3>\d\d)-(?P<d3>\d\d)\b|\b(?P<d4>\d\d)[./](?P<n4>\d\d)[./](?P<y4>\d{4})\b",
-    re.IGNORECASE,
-)
 
 
 def newest_first(
@@ -53,28 +46,18 @@ def newest_first(
 
 
 def date_of(passage: "Passage", text_of: Callable[[str], str], row: str = "") -> str | None:
-    """The day a passage speaks of as its own, ISO 8601: a table row's, else its document's, else the first in its head."""
-    from generation.sentences import is_row
-
+    """The day a passage speaks of as its own, ISO 8601: a table row's, else its document's, else the first it names."""
     if row and is_row(row):
-        own = first_date(row)
+        own = _first(row)
         if own:
             return own
     if passage.date:
         return passage.date[:10]
-    return first_date(text_of(passage.document)[:_HEAD])
+    return _first(text_of(passage.document)[:_HEAD])
 
 
-def first_date(text: str) -> str | None:
-    """The first whole date in `text` as ISO 8601, days before months where only digits are given."""
-    for found in _DATE.finditer(text):
-        part = {name[0]: value for name, value in found.groupdict().items() if value}
-        month = int(part["n"]) if "n" in part else _MONTHS.index(part["m"][:3].lower()) + 1
-        try:
-            return dt.date(int(part["y"]), month, int(part["d"])).isoformat()
-        except ValueError:
-            continue
-    return None
+def _first(text: str) -> str | None:
+    return next((day.isoformat() for day in times.days(text)), None)
 
 
 def _contradicts(question: Question, best: Candidate, other: Candidate) -> bool:

@@ -14,24 +14,26 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?", re.UNICODE)
 
 _FUNCTION = frozenset(
     """
-    a about above after again against all also although am among an and any anybody anyone anything are aren't around as
-    at back be because been before being below between both but by can cannot can't could couldn't did didn't do does
-    doesn't doing don't down during each either else ever every everyone for from further get gets getting give given had
-    hadn't has hasn't have haven't having he her here hers herself him himself his how however i if in into is isn't it
-    its itself just least less let like may me might more most much must my myself neither no nor not now of off on once one
-    ones only onto or other others ought our ours ourselves out over own per perhaps please rather really same shall she
-    should shouldn't since so some somebody someone something still such than that the their theirs them themselves then
-    there these they this those though through thus to too toward towards under unless until up upon us very via was
-    wasn't we were weren't what what's whatever when where whether which while who whom whose why will with within without
-    won't would wouldn't yes yet you your yours yourself
-    """.split()
+    a about above after again against all also although am among an and any anybody anyone anything are aren't
+    around as at back be because been before being below between both but by can cannot can't could couldn't did
+    didn't do does doesn't doing don't down during each either else ever every everyone for from further get
+    gets getting give given had hadn't has hasn't have haven't having he her here hers herself him himself his
+    how however i if in into is isn't it its itself just least less let like may me might more most much must my
+    myself neither no nor not now of off on once one ones only onto or other others ought our ours ourselves out
+    over own per perhaps please rather really same shall she should shouldn't since so some somebody someone
+    something still such than that the their theirs them themselves then there these they this those though
+    through thus to too toward towards under unless until up upon us very via was wasn't we were weren't what
+    what's whatever when where whether which while who whom whose why will with within without won't would
+    wouldn't yes yet you your yours yourself
+    """.split()  # noqa: SIM905 - read as text
 )
 _ASKING = frozenset(
     """
-    amount ask call come consider cost day date document exactly find go happen indicate kind know list look make mean
-    mention month much name need number pay people person place price say show take tell thing time total type use want
-    way week year agree many long allow latest current currently recent first last new old state provide set
-    """.split()
+    amount ask call come consider cost day date document exactly find go happen indicate kind know list look
+    make mean mention month much name need number pay people person place price say show take tell thing time
+    total type use want way week year agree many long allow latest current currently recent first last new old
+    state provide set
+    """.split()  # noqa: SIM905 - read as text
 )
 _IRREGULAR = {
     "paid": "pay", "pays": "pay", "bought": "buy", "sold": "sell", "sent": "send", "said": "say", "says": "say",
@@ -68,8 +70,8 @@ def stems(text: str) -> set[str]:
 
 
 def tells(word: str, *, opens: bool = False) -> float:
-    """How much a question's word tells: 0 for a function word, 0.35 for one of asking, about 1 for a content word, up to
-    1.8 for names and numbers. `opens`: it stands first, so that its capital says nothing."""
+    """How much a question's word tells: 0 for a function word, 0.35 for one of asking, about 1 for a content word, up
+    to 1.8 for names and numbers. `opens`: it stands first, so that its capital says nothing."""
     low = word.lower().replace("’", "'").removesuffix("'s")
     if (low in _FUNCTION and not (low == "may" and word[0].isupper())) or (len(low) == 1 and not low.isdigit()):
         return 0.0
@@ -84,8 +86,8 @@ _ASKING_STEMS = frozenset(stem(word) for word in _ASKING)
 
 
 def near(word: str, others: Collection[str]) -> str:
-    """The one of `others` that `word` may be a slip for, or empty: one edit from five letters on, two from eight on, the
-    same first letter. Edits are Damerau and Levenshtein's with neighbours swapped."""
+    """The one of `others` that `word` may be a slip for, or empty: one edit from five letters on, two from eight on,
+    the same first letter. Edits are those of Levenshtein, and neighbours swapped."""
     if len(word) < 5 or not word.isalpha():
         return ""
     most = 2 if len(word) >= 8 else 1

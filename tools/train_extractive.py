@@ -2,14 +2,15 @@
 
     python tools/train_extractive.py ../shared/data [--cache FILE]
 
-Data: SQuAD 2 (dev), ContractNLI and PrivacyQA of LegalBench-RAG, in the folder of public files. Articles and contracts
-are halved by a hash of their name: one half is learned from, the other only measured. Each answerable question is asked
-twice, the second time with the passages of the document that answers taken away (the counter-test). Passages come from
-the real chunker and model; keyword scores and vectors are mixed evenly. Seed 20261122; the learning itself is exact
-(Newton's method for logistic regression with a ridge of 1), so nothing else is random.
+Data: SQuAD 2 (dev), ContractNLI and PrivacyQA of LegalBench-RAG, the questions of `general/chunking`, all in one index.
+Articles and contracts are halved by a hash of their name: one half is learned from, the other only measured. Each
+answerable question is asked twice, the second time with the passages of the document that answers taken away (the
+counter-test). Passages come from the real chunks, index and search. Seed 20261122, for which questions are taken; the
+learning is exact (Newton's method for logistic regression with a ridge of 1).
 """
 
 import argparse
+import csv
 import hashlib
 import json
 import pickle
@@ -23,16 +24,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from bench.household import Papers
 from generation import abstention, ranking
 from generation.question import understand
-from ingest.chunk import chunk, embedded, prefix
-from retrieval import terms
 from retrieval.embed import Embedder
 from retrieval.passage import Passage
 from vault.records import Document
 
 SEED = 20261122
 PASSAGES = 10
+MOST_BYTES = 400_000  # of a text; longer ones cost minutes of embedding
 
 
 @dataclass
@@ -76,6 +77,28 @@ def legal(folder: Path, name: str, rng: random.Random, most: int) -> tuple[list[
     return documents, thinned(asked, rng, most)
 
 
+def chunking(folder: Path, rng: random.Random, most: int) -> tuple[list[Document], list[Asked]]:
+    """Questions over five long texts of different kinds; halved by question, because the texts are so few."""
+    root = folder / "general/chunking/chunking_evaluation/evaluation_framework/general_evaluation_data"
+    documents = [
+        Document(f"chunking {path.stem}", "document", path.stem.replace("_", " "), path.read_text(encoding="utf-8"))
+        for path in sorted((root / "corpora").glob("*.md"))
+        if path.stat().st_size < MOST_BYTES
+    ]
+    texts = {each.id: each.text for each in documents}
+    asked = []
+    with (root / "questions_df.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name = f"chunking {row['corpus_id']}"
+            gold = [(name, r["start_index"], r["end_index"]) for r in json.loads(row["references"])]
+            if name in texts and all(
+                texts[name][s:e] == r["content"]
+                for (_, s, e), r in zip(gold, json.loads(row["references"]), strict=True)
+            ):
+                asked.append(Asked("chunking", half(row["question"]), row["question"], gold))
+    return documents, thinned(asked, rng, most)
+
+
 def thinned(asked: list[Asked], rng: random.Random, most: int) -> list[Asked]:
     groups = defaultdict(list)
     for each in asked:
@@ -83,67 +106,26 @@ def thinned(asked: list[Asked], rng: random.Random, most: int) -> list[Asked]:
     return [each for key in sorted(groups) for each in rng.sample(groups[key], min(most, len(groups[key])))]
 
 
-class Search:
-    """Even mix of BM25 (k1 1.2, b 0.75) and cosine, over all chunks in memory."""
-
-    def __init__(self, documents: list[Document], embedder: Embedder) -> None:
-        self.documents = {each.id: each for each in documents}
-        self.embedder = embedder
-        self.places = []
-        texts = []
-        for document in documents:
-            before = prefix(document, document.title)
-            for each in chunk(document, embedder.count_tokens, before):
-                self.places.append((document, each))
-                texts.append(embedded(before, each.heading, document.text[each.start : each.end]))
-        self.vectors = embedder.embed(texts)
-        self.postings = defaultdict(list)
-        lengths = []
-        for n, text in enumerate(texts):
-            counts = Counter(terms.terms(text))
-            lengths.append(sum(counts.values()))
-            for term, count in counts.items():
-                self.postings[term].append((n, count))
-        self.lengths = np.array(lengths, dtype=np.float64) / np.mean(lengths)
-
-    def search(self, question: str, without: frozenset[str] = frozenset()) -> list[Passage]:
-        cosines = self.vectors @ self.embedder.embed([question])[0]
-        keyword = np.zeros(len(self.places))
-        for term in set(terms.terms(question)) - terms.STOP:
-            found = self.postings.get(term)
-            if found:
-                at, tf = np.array(found).T
-                idf = np.log(1 + (len(self.places) - len(at) + 0.5) / (len(at) + 0.5))
-                keyword[at] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * self.lengths[at]))
-        share = keyword / (keyword.max() or 1.0)
-        mixed = 0.5 * share + 0.5 * np.clip(cosines, 0, 1)
-        out = []
-        for n in np.argsort(-mixed):
-            document, each = self.places[n]
-            if document.id not in without:
-                text = document.text[each.start : each.end]
-                out.append(
-                    Passage(
-                        int(n), document.id, 0, document.kind, document.title, "", b"", "", (), None, each.start, each.end,
-                        text, each.heading, None, None, None, None, float(mixed[n]), float(share[n]), float(cosines[n]), "",
-                    )
-                )  # fmt: skip
-            if len(out) == PASSAGES:
-                break
-        return out
+def search(papers: Papers, question: str, gone: list[tuple[str, int, int]], whole: bool) -> list[Passage]:
+    """The first passages; without those of `gone` documents (`whole`), or without those that hold `gone` places."""
+    found = []
+    for each in papers.search(question, k=4 * PASSAGES):
+        if any(each.document == d and (whole or (each.start < e and s < each.end)) for d, s, e in gone):
+            continue
+        found.append(each)
+    return found[:PASSAGES]
 
 
-def rows(asked: list[Asked], search: Search) -> list[dict]:
+def rows(asked: list[Asked], papers: Papers) -> list[dict]:
     """One row for each asking: features of all candidates and which of them are right."""
     out = []
     for n, each in enumerate(asked):
         if n % 200 == 0:
             print(f"{n} of {len(asked)}", file=sys.stderr)
-        gone = frozenset(document for document, _, _ in each.gold)
         for counter in (False, True) if each.gold else (False,):
-            passages = search.search(each.text, gone if counter else frozenset())
+            passages = search(papers, each.text, each.gold if counter else [], each.set != "chunking")
             question = understand(each.text)[0]
-            candidates = ranking.ranked(question, passages, search.embedder)
+            candidates = ranking.ranked(question, passages, papers.embedder)
             out.append(
                 {
                     "asked": each,
@@ -151,7 +133,9 @@ def rows(asked: list[Asked], search: Search) -> list[dict]:
                     "question": question,
                     "candidates": candidates,
                     "right": [any(meets(c, gold) for gold in each.gold) for c in candidates],
-                    "reachable": any(p.document == d and p.start < e and s < p.end for p in passages for d, s, e in each.gold),
+                    "reachable": any(
+                        p.document == d and p.start < e and s < p.end for p in passages for d, s, e in each.gold
+                    ),
                 }
             )
     return out
@@ -195,7 +179,7 @@ def learn_ranking(data: list[dict]) -> None:
 def rescore(data: list[dict]) -> None:
     for row in data:
         for c in row["candidates"]:
-            c.score = ranking.WEIGHTS[0] + sum(w * f for w, f in zip(ranking.WEIGHTS[1:], c.features, strict=True))
+            c.score = ranking.scored(row["question"], c)
         order = sorted(range(len(row["candidates"])), key=lambda n: -row["candidates"][n].score)
         row["candidates"] = [row["candidates"][n] for n in order]
         row["right"] = [row["right"][n] for n in order]
@@ -243,14 +227,19 @@ def main() -> None:
         data = pickle.loads(given.cache.read_bytes())
     else:
         rng = random.Random(SEED)
-        embedder = Embedder()
-        data = []
+        papers = Papers(Embedder())
+        every = []
         for documents, asked in (
             squad(given.data, rng, given.most),
             legal(given.data, "contractnli", rng, given.most // 4),
             legal(given.data, "privacy_qa", rng, given.most // 4),
+            chunking(given.data, rng, given.most // 2),
         ):
-            data += rows(asked, Search(documents, embedder))
+            every += asked
+            for number, document in enumerate(documents):
+                papers.add(f"{len(every)}/{number}/{document.title}.txt", [document])
+        papers.index.refresh()
+        data = rows(every, papers)
         if given.cache:
             given.cache.write_bytes(pickle.dumps(data))
     learn_ranking(data)

@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import pytest
+
+from generation import extractive
+from generation.sentences import LONGEST
+from retrieval.passage import Passage
+
+TEXTS = {
+    "lease-2023": "Tenancy Agreement of 14 August 2023.\n\n2.1 The rent is £1,150 a month, payable in advance.",
+    "lease-2025": "Tenancy Agreement of 22 July 2025.\n\n2.1 The rent is £1,265 a month, payable in advance.",
+    "note": "Orchard Cottage. The stopcock is under the kitchen sink, behind the blue bucket. Burn only dry wood.",
+    "copy": "Things to know. The stopcock is under the kitchen sink, behind the blue bucket.",
+    "list": "Keys of the flat\n\n- three for the door\n- two for the street door\n- one for the cellar",
+    "long": "The stopcock, " + "which nobody had looked for in many years, " * 12 + "is below the cellar stairs, they say.",
+}
+
+
+def passage(name: str, rank: int = 1, **changes) -> Passage:
+    text = TEXTS[name]
+    made = Passage(
+        rank, name, rank, "contract", name, f"/papers/{name}.txt", b"", "", (), None, 0, len(text), text, "",
+        None, None, None, None, 1 / rank, 1.0, 0.6, "words",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def ask(question, passages, embedder, texts=TEXTS):
+    return extractive.answer(question, passages, embedder, lambda document: texts.get(document, ""))
+
+
+def test_every_citation_is_what_stands_at_its_place(embedder):
+    moved = passage("note", start=17, end=90, text=TEXTS["note"][17:90])
+    answer = ask("Where is the stopcock?", [moved, passage("list", 2)], embedder)
+    assert not answer.abstained
+    for statement in answer.statements:
+        for citation in statement.citations:
+            assert TEXTS[citation.passage.document][citation.start : citation.end] == citation.quote
+            assert all(citation.start <= a < b <= citation.end for a, b in citation.marks)
+    assert answer.statements[0].text == "The stopcock is under the kitchen sink, behind the blue bucket."
+
+
+def test_what_no_longer_stands_in_its_document_is_not_cited(embedder):
+    changed = {**TEXTS, "note": TEXTS["note"].replace("kitchen", "bathroom")}
+    answer = ask("Where is the stopcock?", [passage("note")], embedder, changed)
+    assert answer.abstained
+    assert [each.document for each in answer.nearest] == ["note"]
+
+
+def test_of_two_versions_the_newer_comes_first_and_the_reader_is_told(embedder):
+    answer = ask("How much is the rent?", [passage("lease-2023"), passage("lease-2025", 2)], embedder)
+    assert [each.text for each in answer.statements] == [
+        "2.1 The rent is £1,265 a month, payable in advance.",
+        "2.1 The rent is £1,150 a month, payable in advance.",
+    ]
+    assert "22 July 2025" in answer.statements[0].note
+    assert "14 August 2023" in answer.statements[1].note
+
+
+def test_a_question_about_its_own_time_is_not_turned_to_the_newest(embedder):
+    answer = ask("How much was the rent in 2023?", [passage("lease-2023"), passage("lease-2025", 2)], embedder)
+    assert "£1,150" in answer.statements[0].text
+
+
+def test_what_two_documents_say_alike_is_one_statement_with_two_citations(embedder):
+    answer = ask("Where is the stopcock?", [passage("note"), passage("copy", 2)], embedder)
+    (first, *others) = answer.statements
+    assert {citation.passage.document for citation in first.citations} == {"note", "copy"}
+    assert all("stopcock is" not in other.text for other in others)
+
+
+def test_a_list_is_quoted_whole(embedder):
+    answer = ask("Which keys are there of the flat?", [passage("list"), passage("note", 2)], embedder)
+    assert any("three for the door\n- two for the street door\n- one for the cellar" in s.text for s in answer.statements)
+
+
+def test_a_statement_is_at_most_320_characters_and_holds_what_matters(embedder):
+    answer = ask("Where is the stopcock?", [passage("long")], embedder)
+    for statement in answer.statements:
+        assert len(statement.text) <= LONGEST
+        assert statement.text in TEXTS["long"]
+
+
+def test_the_words_that_matter_are_marked(embedder):
+    (statement, *_) = ask("How much is the rent?", [passage("lease-2025")], embedder).statements
+    assert [statement.text[a:b] for a, b in statement.marks] == ["£1,265"]
+
+
+@pytest.mark.parametrize("passages", [[], [passage("note"), passage("lease-2025", 2)]], ids=["nothing found", "other things found"])
+def test_what_is_not_there_is_not_answered(embedder, passages):
+    answer = ask("Which asthma medicine does Jonas take?", passages, embedder)
+    assert answer.abstained
+    assert not answer.statements
+    assert list(answer.nearest) == passages
+    assert answer.missing
+
+
+def test_an_abstention_names_what_no_passage_mentions(embedder):
+    answer = ask("How much did the electrician charge?", [passage("note"), passage("lease-2025", 2)], embedder)
+    assert "“electrician”" in answer.missing
+
+
+def test_the_published_form_has_hits_ranked_in_the_order_shown(embedder):
+    shown = ask("How much is the rent?", [passage("lease-2023"), passage("lease-2025", 2)], embedder).to_json()
+    assert shown.keys() == {"question", "mode", "abstained", "missing", "statements", "nearest", "seconds"}
+    assert (shown["mode"], shown["abstained"], shown["nearest"]) == ("extractive", False, [])
+    hits = [hit for statement in shown["statements"] for hit in statement["citations"]]
+    assert [hit["rank"] for hit in hits] == [1, 2]
+    for hit in hits:
+        assert TEXTS[hit["document"]][hit["start"] : hit["end"]] == hit["quote"]
+    assert {"text", "supported", "citations"} <= shown["statements"][0].keys()
+
+
+@pytest.mark.parametrize("question", ["", "?", "the", "и", "x" * 5000, "\u202e", "What is 2 + 2?"])
+def test_any_question_gets_an_answer_or_an_abstention(embedder, question):
+    assert ask(question, [passage("note"), passage("list", 2)], embedder).question == question

@@ -12,11 +12,8 @@ import json
 import os
 import secrets
 import select
-import shutil
 import signal
 import socket
-import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,15 +22,14 @@ from time import monotonic
 from typing import Any
 
 from engine import lock, rendezvous
-from engine.seccomp import libc_handle
+from engine.children import REFUSED, fork_child, fork_plainly
+from engine.show import Shown, show_file
 from engine.zygote import Zygote
 from vault.errors import StrongroomError
 
 _END_SECONDS = 8.0  # that an engine has to close its vault before it is killed
-_REDIRECT_SECONDS = 60.0  # that a browser has to read the file that hands it the token
 _SOON = 60.0  # seconds: a life that is shorter has crashed early
 _MOST_CRASHES = 5  # early ones, one after the other, before the launcher gives up
-_REFUSED = 78  # a child that cannot start at all, see serving.REFUSED
 
 
 class GaveUpError(StrongroomError):
@@ -71,9 +67,8 @@ class _Stand:
     key: bytes
     """makes the browsers' cookies, so that a page that was started anew knows them"""
     wake: int
+    shown: Shown
     stopping: bool = False
-    redirects: dict[Path, float] = field(default_factory=dict)
-    """files that hand a token to the browser, and when to remove them"""
 
 
 def launch(
@@ -98,12 +93,20 @@ def launch(
         claim = stack.enter_context(rendezvous.claim(vault_folder, state_folder))
         listener = stack.enter_context(rendezvous.listen(vault_folder, state_folder))
         stack.callback(rendezvous.socket_path(vault_folder, state_folder).unlink, missing_ok=True)
-        web = stack.enter_context(_bind(port)) if page else None
+        web = stack.enter_context(rendezvous.listen_for_browsers(port)) if page else None
         wake = stack.enter_context(_signals())
         stand = _Stand(
-            vault_folder, state_folder, claim, listener, web, secrets.token_hex(8), secrets.token_bytes(32), wake
+            vault=vault_folder,
+            state=state_folder,
+            claim=claim,
+            listener=listener,
+            web=web,
+            label=secrets.token_hex(8),
+            key=secrets.token_bytes(32),
+            wake=wake,
+            shown=Shown(state_folder),
         )
-        stack.callback(_remove_redirects, stand, everything=True)
+        stack.callback(stand.shown.remove_redirects, everything=True)
         _live(stand, browser=browser, on_ready=on_ready)
 
 
@@ -121,7 +124,7 @@ def _live(stand: _Stand, *, browser: bool, on_ready: Callable[[str], None]) -> N
         if stand.stopping or (ended == 0 and life.ending and life.zygote):
             early = 0
             continue
-        if ended == _REFUSED:
+        if ended == REFUSED:
             raise GaveUpError("Strongroom cannot run here", "the reason stands above")
         early = early + 1 if monotonic() - life.began < _SOON else 1
         if early >= _MOST_CRASHES:
@@ -137,7 +140,7 @@ def _begin(stand: _Stand) -> _Life:
     """Fork zygote, engine and page, in this order: none has what the next one gets."""
     own_line, engine_line = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     zygote = Zygote.start()
-    engine = _fork(
+    engine = fork_child(
         lambda: _engine(stand, zygote, engine_line),
         keep=[stand.claim, stand.listener.fileno(), engine_line.fileno(), zygote.fileno()],
     )
@@ -155,7 +158,7 @@ def _begin_page(stand: _Stand, life: _Life) -> None:
     if web is None or connection is None:
         return
     own_tokens, page_tokens = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    life.page = _fork(
+    life.page = fork_child(
         lambda: _page(stand, web, connection, page_tokens),
         keep=[web.fileno(), connection.fileno(), page_tokens.fileno()],
     )
@@ -188,58 +191,6 @@ def _page(stand: _Stand, web: socket.socket, connection: socket.socket, tokens: 
     )
 
 
-def _fork(main: Callable[[], None], *, keep: list[int]) -> int:
-    """Fork a child that runs `main` with these descriptors and no others, and dies with this process."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        _be_child(parent, keep)
-        main()
-        status = 0
-    except (StrongroomError, ImportError) as error:
-        print(f"strongroom: {error}", file=sys.stderr, flush=True)
-        status = _REFUSED
-    except BaseException as error:  # noqa: BLE001 - a child must not go on as the launcher
-        from engine.protocol import place
-
-        print(f"strongroom: failed: {place(error)}", file=sys.stderr, flush=True)
-    finally:
-        os._exit(status)
-
-
-def _be_child(parent: int, keep: list[int]) -> None:
-    signal.set_wakeup_fd(-1)
-    for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(each, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
-    die_with_parent(parent)
-    os.setsid()  # no terminal: nothing can be typed into it
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    low = 3
-    for kept in [*sorted(keep), 1 << 20]:
-        os.closerange(low, kept)
-        low = kept + 1
-    os.chdir("/")
-    os.umask(0o077)
-    sys.dont_write_bytecode = True
-    os.environ.update(DO_NOT_TRACK="1", ORT_DISABLE_TELEMETRY="1", HF_HUB_OFFLINE="1")
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, so that no orphan keeps a vault open."""
-    if sys.platform == "linux":
-        libc_handle().prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # it ended before that
-            os._exit(1)
-
-
 def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bool] | None) -> int:
     """Do what the processes of this life need until the engine has ended; return its exit status, or minus a signal.
 
@@ -256,7 +207,7 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
                 _read_signals(stand)
             elif not _listen(stand, life):
                 poll.unregister(life.line)
-        _remove_redirects(stand)
+        stand.shown.remove_redirects()
         if life.ready and to_tell is not None:
             _tell(stand, life, *to_tell)
             to_tell = None
@@ -272,7 +223,7 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
             if pid == life.page:
                 life.page = None
                 page_ends += 1
-                if status == _REFUSED << 8 or page_ends >= _MOST_CRASHES:
+                if status == REFUSED << 8 or page_ends >= _MOST_CRASHES:
                     raise GaveUpError("the page does not stay up", "the reason stands above")
                 if not stand.stopping:
                     print("strongroom: the page ended unexpectedly; it is started again", file=sys.stderr, flush=True)
@@ -320,29 +271,8 @@ def _ended() -> Iterator[tuple[int, int]]:
 def _tell(stand: _Stand, life: _Life, on_ready: Callable[[str], None], browser: bool) -> None:
     url = _address(stand, life) if life.tokens else ""
     if browser and url:
-        _show_page(stand, _address(stand, life))
-    _fork_plainly(lambda: on_ready(url))
-
-
-def _fork_plainly(main: Callable[[], None]) -> None:
-    """Run `main` in a child with this process's terminal and descriptors."""
-    sys.stdout.flush()
-    parent = os.getpid()
-    if os.fork():
-        return
-    status = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(each, signal.SIG_DFL)
-        die_with_parent(parent)
-        main()
-        sys.stdout.flush()
-        status = 0
-    except StrongroomError as error:
-        print(f"strongroom: {error}" + (f"; {error.hint}" if error.hint else ""), file=sys.stderr, flush=True)
-    finally:
-        os._exit(status)
+        stand.shown.page(_address(stand, life))
+    fork_plainly(lambda: on_ready(url))
 
 
 # ---- what the engine asks for ----
@@ -377,9 +307,9 @@ def _answer(stand: _Stand, life: _Life, line: bytes) -> dict[str, Any]:
             life.ending = True
             return {"done": True}
         case {"page": bool(browser)} if life.tokens is not None:
-            return {"done": browser and _show_page(stand, _address(stand, life)), "url": _address(stand, life)}
+            return {"done": browser and stand.shown.page(_address(stand, life)), "url": _address(stand, life)}
         case {"open": str(path)}:
-            return {"done": _show_file(path)}
+            return {"done": show_file(path)}
         case _:
             return {"done": False}
 
@@ -394,60 +324,7 @@ def _address(stand: _Stand, life: _Life) -> str:
     return f"http://{stand.label}.localhost:{stand.web.getsockname()[1]}/?token={token}"
 
 
-def _show_page(stand: _Stand, url: str) -> bool:
-    """Show the page. The token goes by a file that only this user can read: everybody sees a program's arguments."""
-    path = stand.state / f"page-{secrets.token_hex(8)}.html"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={url}">')
-        file.write('<meta name="referrer" content="no-referrer"><title>Strongroom</title>\n')
-    stand.redirects[path] = monotonic() + _REDIRECT_SECONDS
-    return _run_opener(str(path))
-
-
-def _remove_redirects(stand: _Stand, *, everything: bool = False) -> None:
-    for path, until in list(stand.redirects.items()):
-        if everything or until < monotonic():
-            path.unlink(missing_ok=True)
-            del stand.redirects[path]
-
-
-def _show_file(path: str) -> bool:
-    """Open a document's file with the desktop's program for it: an existing file, and none that is itself a program."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return False
-    harmless = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o111 and not path.endswith(".desktop")
-    return os.path.isabs(path) and harmless and _run_opener(path)
-
-
-def _run_opener(path: str) -> bool:
-    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
-    if opener is None:
-        return False
-    null = subprocess.DEVNULL
-    # Its end is taken note of in `_ended`, with that of all children.
-    subprocess.Popen([opener, path], stdin=null, stdout=null, stderr=null, start_new_session=True)
-    return True
-
-
-# ---- sockets and signals ----
-
-
-def _bind(port: int | None) -> socket.socket:
-    web = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        web.bind(("127.0.0.1", port or 0))
-    except OSError as error:
-        web.close()
-        raise StrongroomError(
-            f"port {port} cannot be used: {(error.strerror or str(error)).lower()}",
-            "choose another one, or none to have one chosen",
-        ) from error
-    web.listen(128)
-    return web
+# ---- signals ----
 
 
 @contextlib.contextmanager

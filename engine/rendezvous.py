@@ -80,6 +80,22 @@ def connect(vault_folder: Path, state_folder: Path) -> socket.socket | None:
     return connection
 
 
+def listen_for_browsers(port: int | None) -> socket.socket:
+    """Bind the page's socket on 127.0.0.1; None lets the system choose the port. Raises StrongroomError."""
+    web = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        web.bind(("127.0.0.1", port or 0))
+    except OSError as error:
+        web.close()
+        raise StrongroomError(
+            f"port {port} cannot be used: {(error.strerror or str(error)).lower()}",
+            "choose another one, or none to have one chosen",
+        ) from error
+    web.listen(128)
+    return web
+
+
 def private_folder(folder: Path) -> None:
     """Make a folder that only this user can enter, if it is not there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -22,8 +22,6 @@ from vault.errors import StrongroomError
 if TYPE_CHECKING:
     from engine.engine import Engine
 
-REFUSED = 78  # exit status of a child that cannot start at all: to start it again is of no use
-
 
 class Line:
     """The engine's line to the launcher: what only a process that may run programs can do. Thread-safe.
@@ -96,6 +94,7 @@ def _locked(
     folders = [vault_folder, state_folder, *writable]
     if not any(vault_folder.glob("*")):
         # A new vault is built beside its place and renamed into it.
+        vault_folder.parent.mkdir(parents=True, exist_ok=True)
         folders.append(vault_folder.parent)
     lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])
     report = lock.lock("engine")

@@ -7,10 +7,10 @@ It begins as a fork of the zygote with the parsers in memory, gives up what it h
 import os
 import resource
 import signal
+import sys
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from engine import lock, wire
-from engine.seccomp import libc_handle, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Parse = Callable[[BinaryIO, str, Context], Iterator[Document | Problem]]
 
-ADDRESS_SPACE = 1 << 30  # bytes; 384 MiB is enough for kreuzberg, the rest is for a long spreadsheet
+ADDRESS_SPACE = 1 << 30  # bytes; most documents need 200 MiB, a long spreadsheet the rest
 CPU_SECONDS = 120  # and more for large files, see `cpu_seconds`
 NICE = 10  # behind everything that a person waits for
 _FILE, _OUT = 3, 4
@@ -36,10 +36,10 @@ def cpu_seconds(size: int) -> int:
     return CPU_SECONDS + size // (1 << 20)
 
 
-def become_worker(file: int, out: int, name: str, parse: "Parse") -> NoReturn:
-    """Turn this fork of the zygote into a locked worker, `parse` the file, write to `out`, end."""
+def become_worker(zygote: int, file: int, out: int, name: str, parse: "Parse") -> NoReturn:
+    """Turn this fork of the process `zygote` into a locked worker, `parse` the file, write to `out`, end."""
     try:
-        _give_up(file, out)
+        _give_up(zygote, file, out)
     except (OSError, ValueError, lock.LockError):
         os._exit(_REFUSED_LOCK)
     try:
@@ -79,8 +79,8 @@ def reason(status: int, granted_cpu: int, peak_bytes: int) -> str:
     return f"crashed (signal {number})"
 
 
-def _give_up(file: int, out: int) -> None:
-    libc_handle().prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: no worker outlives the zygote
+def _give_up(zygote: int, file: int, out: int) -> None:
+    lock.die_with_parent(zygote)
     signal.set_wakeup_fd(-1)
     for each in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)
@@ -93,14 +93,12 @@ def _give_up(file: int, out: int) -> None:
     granted = cpu_seconds(os.fstat(_FILE).st_size)
     resource.setrlimit(resource.RLIMIT_CPU, (granted, granted + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    if sys.platform == "linux":  # macOS has the name and no limit behind it
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     os.nice(NICE)
     lock.limit_files(readable=(), writable=())
-    # Each single try of lock.probe would cost every file; the most important one stays.
     lock.lock("worker", verify=False)
-    if raw("socket", 1, 1, 0) != -1:
-        raise lock.LockError("the worker could open a socket")
 
 
 def _parse(name: str, parse: "Parse") -> None:

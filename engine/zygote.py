@@ -1,7 +1,7 @@
 """The zygote: a single-threaded process with the parsers in memory, which forks one worker a file.
 
 Forking it costs milliseconds where starting a parser anew costs seconds. The engine, which may not fork,
-asks over an inherited socket: each request is a frame (`_FRAME`, then the file's name) with three
+asks over an inherited socket: each request is a frame (`FRAME`, then the file's name) with three
 descriptors: the file, the pipe for records and the pipe on which the zygote tells how the worker ended.
 Closing the reading end of that last pipe is the request to kill the worker, so that there is nothing to
 number and nothing to mix up.
@@ -13,36 +13,23 @@ of another file and so stand in for it.
 import array
 import contextlib
 import fcntl
-import gc
 import hashlib
 import json
 import os
 import select
-import signal
 import socket
-import struct
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, NoReturn
+from typing import Any
 
-from engine import lock, wire, worker
-from engine.seccomp import libc_handle
+from engine import wire, worker
+from engine.zygote_process import ENDED, FRAME, MAX_NAME, become_zygote, load_parsers
 from vault.errors import StrongroomError
 from vault.records import Document, Problem
 
-_FRAME = struct.Struct("=I")  # bytes of the name that follows
-_ENDED = struct.Struct("=iQ")  # wait status, peak resident bytes
-_MAX_NAME = 4096  # bytes; NAME_MAX is 255
 _PIPE = 1 << 18  # bytes; a whole mail goes through at once
-_MAIL = b"""From: Ada <ada@example.org>\r\nTo: Bob <bob@example.org>, c@example.org\r
-Subject: =?utf-8?q?caf=C3=A9?=\r\nDate: Mon, 2 Mar 2026 10:00:00 +0100\r\nMessage-ID: <1@example.org>\r\nIn-Reply-To: <0@example.org>\r
-MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n--x\r
-Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nYes, at =\r
-ten.\r\n\r\nBob wrote:\r\n> At ten?\r\n\r\n-- \r\nAda\r\n--x\r\nContent-Type: text/html\r\n\r\n<p>Yes, <b>at ten</b>.</p>\r
---x--\r\n"""
 _NOT_VALID = "the parser's output was not valid"
 _AFTER_END = 5.0  # seconds for a worker to end after its last line
 
@@ -86,10 +73,11 @@ class Zygote:
         `load` runs in the zygote and returns what a worker parses with; without it, `ingest.registry.parse`.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            become_zygote(theirs.detach(), load or _load)
+            become_zygote(parent, theirs.detach(), load or load_parsers)
         theirs.close()
         return cls(ours, pid)
 
@@ -153,10 +141,10 @@ class Zygote:
             if hasattr(fcntl, "F_SETPIPE_SZ"):
                 with contextlib.suppress(OSError):  # no pipe memory left to this user: slower, no more
                     fcntl.fcntl(records, fcntl.F_SETPIPE_SZ, _PIPE)
-            encoded = name.encode("utf-8", "surrogateescape")[-_MAX_NAME:]
+            encoded = name.encode("utf-8", "surrogateescape")[-MAX_NAME:]
             passed = array.array("i", [descriptor, records_end, status_end])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed.tobytes())]
-            frame = _FRAME.pack(len(encoded)) + encoded
+            frame = FRAME.pack(len(encoded)) + encoded
             with self._sending:
                 sent = self._control.sendmsg([frame], rights)
                 self._control.sendall(frame[sent:])
@@ -203,8 +191,7 @@ def _checked(job: _Job, expected: str, size: int, wall_seconds: float) -> Iterat
             record = wire.decode(line)
             match record:
                 case wire.End():
-                    _await_end(job)
-                    return
+                    return  # closing the job kills what the worker may still be at
                 case wire.Failed():
                     raise _as_raised(record)
                 case Document():
@@ -274,12 +261,12 @@ def _why(job: _Job, size: int) -> StrongroomError:
     _await_end(job)
     os.set_blocking(job.status, False)
     try:
-        told = os.read(job.status, _ENDED.size)
+        told = os.read(job.status, ENDED.size)
     except BlockingIOError:
         return WorkerDiedError("closed its output and went on")
-    if len(told) < _ENDED.size:
+    if len(told) < ENDED.size:
         return ZygoteDiedError("the process that starts the parsers has ended")
-    status, peak = _ENDED.unpack(told)
+    status, peak = ENDED.unpack(told)
     return WorkerDiedError(worker.reason(status, worker.cpu_seconds(size), peak))
 
 
@@ -288,148 +275,3 @@ def _as_raised(failed: wire.Failed) -> StrongroomError:
 
     error = UnsupportedError if failed.kind == "unsupported" else UnreadableError
     return error(failed.message, failed.hint)
-
-
-# ---- the zygote's own side ----
-
-
-def become_zygote(control: int, load: "Callable[[], worker.Parse]") -> NoReturn:
-    """Turn this fork into the zygote: import the parsers, lock, serve until the control socket is closed."""
-    code = 1
-    try:
-        parse = _prepare(control, load)
-        _serve(socket.socket(fileno=control), parse)
-        code = 0
-    except (StrongroomError, OSError, ImportError) as error:
-        os.write(2, f"strongroom: the parsers do not start: {error}\n".encode())
-    finally:
-        os._exit(code)
-
-
-def _prepare(control: int, load: "Callable[[], worker.Parse]") -> "worker.Parse":
-    libc_handle().prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides; Ctrl-C reaches the whole group
-    _keep_only(control)
-    for each in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
-        os.environ[each] = "1"  # a fork takes only one thread along
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")  # where memory ends, a worker goes before the engine
-    lock.limit_files(readable=lock.program_folders(), writable=[])
-    parse = load()
-    _load_codecs()
-    report = lock.lock("zygote")
-    lock.prepare("worker")
-    gc.collect()
-    gc.freeze()  # shared pages stay shared: the collector does not write to what was there before the fork
-    line = json.dumps(report.to_json()).encode() + b"\n"
-    os.write(control, line)
-    return parse
-
-
-def _keep_only(control: int) -> None:
-    """Close all other descriptors; what a parser writes to its standard output is nobody's business."""
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    for low, high in ((3, control), (control + 1, 1 << 20)):
-        os.closerange(low, high)
-
-
-def _load() -> "worker.Parse":
-    import io
-
-    from ingest import registry
-
-    registry.preload()
-    # What runs for the first time writes to memory that was shared: caches, and the interpreter's own notes in the
-    # code. Mails are small and many, so that this would be a third of the time that each takes.
-    for _ in range(12):  # CPython 3.11 adapts code at its eighth run
-        for each in registry.parse(io.BytesIO(_MAIL), "1.eml", registry.Context("1.eml")):
-            wire.encode(each)
-    return registry.parse
-
-
-def _load_codecs() -> None:
-    """Import what a worker, which can open no file, would import later."""
-    import encodings
-    import importlib
-    import pkgutil
-    import time
-
-    for each in pkgutil.iter_modules(encodings.__path__):
-        if each.name not in ("mbcs", "oem", "cp65001"):  # Windows only
-            importlib.import_module(f"encodings.{each.name}")
-    time.localtime()  # reads the time zone once
-
-
-def _serve(control: socket.socket, parse: "worker.Parse") -> None:
-    """Fork a worker for each request, tell how each ended, kill the one that nobody waits for any more."""
-    wake, wake_end = os.pipe()
-    for each in (wake, wake_end):
-        os.set_blocking(each, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
-    poll = select.poll()
-    poll.register(control, select.POLLIN)
-    poll.register(wake, select.POLLIN)
-    running: dict[int, int] = {}  # status pipe → worker
-    while True:
-        for descriptor, _event in poll.poll():
-            if descriptor == control.fileno():
-                request = _receive(control)
-                if request is None:
-                    return  # PR_SET_PDEATHSIG takes the workers along
-                file, out, status, name = request
-                pid = os.fork()
-                if pid == 0:
-                    worker.become_worker(file, out, name, parse)
-                os.close(file)
-                os.close(out)
-                running[status] = pid
-                poll.register(status, 0)  # POLLERR comes unasked: the reader has gone
-            elif descriptor == wake:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(wake, 4096)
-            elif descriptor in running:
-                os.kill(running[descriptor], signal.SIGKILL)
-                poll.unregister(descriptor)
-        _reap(running, poll)
-
-
-def _reap(running: dict[int, int], poll: "select.poll") -> None:
-    for status, pid in list(running.items()):
-        ended, how, usage = os.wait4(pid, os.WNOHANG)
-        if ended == 0:
-            continue
-        unit = 1 if sys.platform == "darwin" else 1024
-        with contextlib.suppress(OSError):  # the reader may have gone
-            os.write(status, _ENDED.pack(how, usage.ru_maxrss * unit))
-        with contextlib.suppress(KeyError):
-            poll.unregister(status)
-        os.close(status)
-        del running[status]
-
-
-def _receive(control: socket.socket) -> tuple[int, int, int, str] | None:
-    """Return the next request, or None when nobody is left to ask."""
-    head, ancillary, flags, _ = control.recvmsg(_FRAME.size, socket.CMSG_SPACE(3 * 4))
-    if not head:
-        return None
-    if flags & socket.MSG_CTRUNC or len(ancillary) != 1:
-        raise StrongroomError("a request to the zygote came without its three descriptors")
-    descriptors = array.array("i")
-    descriptors.frombytes(ancillary[0][2])
-    head += _exactly(control, _FRAME.size - len(head))
-    name = _exactly(control, min(_FRAME.unpack(head)[0], _MAX_NAME))
-    file, out, status = descriptors
-    return file, out, status, name.decode("utf-8", "surrogateescape")
-
-
-def _exactly(control: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        block = control.recv(count - len(found))
-        if not block:
-            raise StrongroomError("a request to the zygote broke off")
-        found += block
-    return found

@@ -393,6 +393,7 @@ def leave_out(names):
         return tuple(each for each in refused if each not in names), left
 
     lock._profile = profile
+    lock._probe_quickly = tuple  # it would notice
 
 
 def attempt():

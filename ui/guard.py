@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -75,31 +76,46 @@ def content_security_policy(host: str) -> str:
 
 
 class Tokens:
-    """One-time tokens, kept as hashes. Safe to use from several threads."""
+    """One-time tokens, kept as hashes. They come in over `line`, one a line, or by `add`. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: socket.socket | None = None) -> None:
         self._lock = threading.Lock()
+        self._line = line
+        self._begun = b""
         self._waiting: list[tuple[bytes, float]] = []
 
     def add(self, token: str) -> None:
         """Accept `token` once, within ten minutes."""
         with self._lock:
-            self._waiting.append((_digest(token), time.monotonic() + _TOKEN_LIFETIME_S))
+            self._accept(token)
 
     def spend(self, token: str) -> bool:
         """Whether `token` was waiting; it is not afterwards."""
         digest = _digest(token)
         with self._lock:
+            # Read only now: who was told the token was told after it had been sent, so it is there.
+            self._receive()
             now = time.monotonic()
-            found = False
-            kept = []
-            for waiting, until in self._waiting:
-                if hmac.compare_digest(waiting, digest) and until > now:
-                    found = True
-                elif until > now:
-                    kept.append((waiting, until))
-            self._waiting = kept
-        return found
+            waiting = [(each, until) for each, until in self._waiting if until > now]
+            self._waiting = [(each, until) for each, until in waiting if not hmac.compare_digest(each, digest)]
+            return len(self._waiting) < len(waiting)
+
+    def _accept(self, token: str) -> None:
+        self._waiting.append((_digest(token), time.monotonic() + _TOKEN_LIFETIME_S))
+
+    def _receive(self) -> None:
+        while self._line is not None:
+            try:
+                block = self._line.recv(4096, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                block = b""
+            if not block:
+                self._line = None
+            *lines, self._begun = (self._begun + block).split(b"\n")
+            for line in lines:
+                self._accept(line.decode("ascii", "replace"))
 
 
 class Guard:

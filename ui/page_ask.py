@@ -22,23 +22,22 @@ _QUOTED = 600
 def show() -> None:
     """Draw the screen."""
     turns = st.session_state.setdefault("turns", [])
-    if page_passage.opened() is None:
-        _, middle, _ = st.columns([1, 6, 1])
-        with middle:
-            _conversation(turns)
-    else:
+    # Always the same columns, of which the styles hide the empty one: the box must stay the same element wherever the
+    # passage is, or what is being typed would be lost.
+    with st.container(key="desk"):
         left, right = st.columns([6, 5], gap="medium")
-        with right:
-            page_passage.show()
-        with left:
-            _conversation(turns)
+    with right:
+        page_passage.show()
+    with left:
+        _conversation(turns)
 
 
 def _conversation(turns: list[dict[str, Any]]) -> None:
     """The box, and below it the answers, newest first: the one just asked for is always where the eye is."""
-    page_purge.receipt()
-    if not turns and not _welcome():
-        return
+    with st.container():
+        page_purge.receipt()
+        if not turns and not _welcome():
+            return
     typed = st.chat_input("Ask on…" if turns else "Ask your papers…", key="question", max_chars=_LONGEST)
     if typed:
         _ask(turns, typed)

@@ -44,21 +44,20 @@ def show() -> None:
     """Draw the screen."""
     if page_passage.opened() is None and (st.session_state.get("file") or {}).get("document_count") == 1:
         st.session_state["file"] = None  # its one document was closed
-    if page_passage.opened() is None and st.session_state.get("file") is None:
-        _list()
-        return
-    left, right = st.columns([6, 5], gap="medium")
+    with st.container(key="shelf"):
+        left, right = st.columns([6, 5], gap="medium")
     with right:
         if page_passage.opened() is not None:
             page_passage.show()
-        else:
+        elif st.session_state.get("file") is not None:
             _file(st.session_state["file"])
     with left:
         _list()
 
 
 def _list() -> None:
-    page_purge.receipt()
+    with st.container():
+        page_purge.receipt()
     with st.container(horizontal=True, key="filters", vertical_alignment="bottom"):
         text = st.text_input(
             "Find",

@@ -109,6 +109,19 @@ def show() -> None:
             if look.pick(f"part-{number}", html, f"Open attachment {number + 1}"):
                 open_document(part["id"])
                 st.rerun()
+        _actions(document)
+
+
+def _actions(document: Mapping[str, Any]) -> None:
+    with st.container(horizontal=True, key="passage-actions"):
+        if st.button("Open the file", key="open-file", icon=":material/open_in_new:", type="tertiary"):
+            try:
+                shown = link.call("document.open", id=document["id"])["done"]
+            except StrongroomError as error:
+                look.failure(error)
+            else:
+                if not shown:
+                    look.notice("warn", "the desktop has no program to show it with, or the file may not be opened")
         if st.button(
             "Purge…",
             key="purge",

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +84,11 @@ def run(
     from ui import link
     from ui.guard import Tokens
 
-    tokens = Tokens()
+    tokens = Tokens(open_requests)
     if token:
         tokens.add(token)
     server = build(label=label, port=port, tokens=tokens, key=session_key or secrets.token_bytes(32))
     link.connect(Client(engine_socket))
-    if open_requests is not None:
-        threading.Thread(target=_listen, args=(open_requests, tokens), daemon=True, name="tokens").start()
     lock("page")
     server.run(sockets=[listening_socket])
 
@@ -188,9 +185,3 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
     return f"the page failed: {type(error).__name__} at {where}"
-
-
-def _listen(requests: socket.socket, tokens: Any) -> None:
-    with requests.makefile("r", encoding="ascii") as lines:
-        for line in lines:
-            tokens.add(line.strip())

@@ -675,7 +675,7 @@ def test_help_needs_nothing(capsys):
 def test_starting_a_command_imports_nothing_heavy():
     code = "import sys, ui.command, ui.command_session, ui.command_run, ui.command_keys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    heavy = {"openvino", "numpy", "streamlit", "apsw", "cryptography", "tokenizers", "kreuzberg", "pypdfium2"}
+    heavy = {"openvino", "numpy", "streamlit", "apsw", "cryptography", "tokenizers", "python_calamine", "pypdfium2"}
     assert not heavy & set(done.stdout.split())
 
 

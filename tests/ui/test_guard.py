@@ -109,6 +109,18 @@ def test_going_back_to_the_used_address_with_the_cookie_is_harmless(door):
     assert door.ask(query=b"token=once", cookie=cookie)[0] == 200
 
 
+def test_a_token_that_has_just_been_sent_is_known():
+    here, there = socket.socketpair()
+    with here, there:
+        tokens = Tokens(there)
+        here.sendall(b"one\ntwo\nthr")
+        assert [tokens.spend(each) for each in ("two", "two", "thr", "one")] == [True, False, False, True]
+        here.sendall(b"ee\n")
+        assert tokens.spend("three")
+        here.close()
+        assert not tokens.spend("")
+
+
 HOSTS = {
     "own": HOST,
     "port only": f"localhost:{PORT}",

@@ -34,7 +34,7 @@ compile requirements-test.txt "$work/build.in" --extra test --constraint require
 { echo "$head requirements-test.txt"; cat "$work/requirements-test.txt"; } > requirements-test.txt
 
 # Every supported system must find a ready-built file for every package. (OpenVINO's for ARM asks for glibc 2.35: Debian
-# 12, Ubuntu 22.04. It has none for Macs with Intel's processors; kreuzberg's asks for macOS 14.)
+# 12, Ubuntu 22.04. It has none for Macs with Intel's processors.)
 export MACOSX_DEPLOYMENT_TARGET=14.0
 for system in x86_64-manylinux_2_28 aarch64-manylinux_2_35 aarch64-apple-darwin; do
     for version in 3.11 3.12 3.13; do

@@ -168,6 +168,11 @@ def test_engine_page_and_zygote_are_locked_and_hold_no_more_than_they_need(start
     assert found["engine"]["profile"] == "engine"
     assert found["zygote"]["profile"] == "zygote"
     assert found["engine"]["landlock"] > 0
+    if os.getuid() != 0:  # nobody but root can look into them, not even their own user
+        for pid in (zygote, engine, page):
+            with pytest.raises(PermissionError):
+                sockets(pid)
+        return
     # The page has no way to the zygote and none to the launcher but the one on which it gets tokens.
     assert sockets(page) & sockets(zygote) == set()
     assert sockets(page) & sockets(engine) == set()
@@ -311,7 +316,17 @@ print(os.getpid(), secret)
 
 
 def test_the_launcher_imports_little(tmp_path):
-    heavy = ["numpy", "streamlit", "openvino", "apsw", "python_calamine", "uvicorn", "cryptography", "retrieval", "ingest"]
+    heavy = [
+        "numpy",
+        "streamlit",
+        "openvino",
+        "apsw",
+        "python_calamine",
+        "uvicorn",
+        "cryptography",
+        "retrieval",
+        "ingest",
+    ]
     script = (
         "import sys, engine.launcher, threading\n"
         f"print([each for each in {heavy} if each in sys.modules], threading.active_count())"

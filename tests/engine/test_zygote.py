@@ -85,7 +85,8 @@ def load():
 
 def probe():
     """What a worker can see and do."""
-    found = {"descriptors": sorted(int(each) for each in range(64) if is_open(each))}
+    found = {"descriptors": [each for each in range(64) if is_open(each)]}
+    found["standard error"] = os.fstat(2).st_rdev == os.fstat(0).st_rdev == os.makedev(1, 3)  # /dev/null
     for name, attempt in {
         "fork": os.fork,
         "socket": lambda: socket.socket(socket.AF_UNIX),
@@ -255,6 +256,7 @@ def test_a_worker_has_two_descriptors_and_can_open_write_start_and_ask_nothing(z
     assert seen["nice"] >= 10
     assert seen["address space"] == 1 << 30
     assert seen["pipe"] == "through"
+    assert seen["standard error"]
 
 
 @pytest.mark.parametrize(

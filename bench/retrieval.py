@@ -1,9 +1,9 @@
 """How well and how fast search finds: SciFact, ContractNLI, PrivacyQA, and 100,000 made-up chunks.
 
-    python -m bench.retrieval [scifact] [contracts] [speed] [--fit]
+    python -m bench.retrieval [scifact] [contracts] [speed]
 
-Questions are split in halves by a hash: the shares of the mix were fitted on half A (`--fit` prints what it saw), and
-half B checks them. Everything runs through ingest/chunk.py and Index.search as the engine does, from a database in memory.
+Questions are split in halves by a hash: the shares of the mix were fitted on half A, and
+half B checks them. Everything runs through ingest/chunk.py and Index.search as in the engine, from a database in memory.
 """
 
 import hashlib
@@ -21,9 +21,8 @@ import numpy as np
 
 from bench.files import machine, shared_data
 from bench.household import Papers
-from retrieval import keyword, query, rank, select
+from retrieval import keyword, query, select
 from retrieval.embed import Embedder
-from retrieval.passage import Passage
 from retrieval.query import Filters
 from vault.records import Document
 
@@ -239,7 +238,8 @@ def add_rows(db: object, first: int, texts: list[str]) -> list[int]:
         some = texts[at : at + 10]
         name = f"made-up-{first + at}.txt"
         db.execute(  # type: ignore[attr-defined]
-            "INSERT INTO document (id, kind, title, prefix, time, characters, added) VALUES (?, 'note', '', ?, ?, 0, 0)",
+            "INSERT INTO document (id, kind, title, prefix, time, characters, added)"
+            " VALUES (?, 'note', '', ?, ?, 0, 0)",
             (name, name, 1.5e9 + first + at),
         )
         number = db.last_insert_rowid()  # type: ignore[attr-defined]

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_SAME_VECTOR = 0.98  # cosine from which two chunks are compared word by word
+_SAME_VECTOR = 0.85  # cosine from which two chunks are compared word by word; their prefixes may differ
 _SAME_WORDS = 0.9  # share of distinct words in common (Jaccard) from which they count as the same
-_JOINED = 3  # chunks that are joined to one passage at most
+_JOINED = 2  # chunks that are joined to one passage at most
 _GAP = 200  # characters between neighbours that are joined: not a quoted reply or a running head's page
 _FREE = 2  # passages of one document before its further ones lose
 _LOSS = 0.97  # this share each: others come in between where they are about as good

@@ -22,10 +22,12 @@ VECTOR = 0.5
 KEYWORD = 0.35
 TITLE = 0.15
 
+_SURE = 0.45  # cosine below which even the best chunk may be about something else
 _IDENTIFIER = 1.0  # at least the whole mix: a passage with the identifier comes before all without
 _IDENTIFIER_CHUNKS = 50  # what stands in more chunks than this and in more than one of 200 names no single thing
-_THREAD = 0.3  # how far a mail's score moves towards the best of its thread
-_THREADS = 5  # of the best passages' mails that bring their threads along
+_THREAD = 0.6  # how far a mail's score moves towards the best of its thread
+_THREADS = 3  # threads that are brought along, and
+_MATES = 2  # chunks of each
 
 
 class Scores:
@@ -79,7 +81,7 @@ def best(scores: "Array", count: int) -> "Array":
 
 
 def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", places: "Array") -> "Array":
-    """Scores in which the other mails of the best mails' threads have moved up; `places` are the best ones, in order.
+    """Scores in which other mails of the best mails' threads have moved up; `places` are the best ones, in order.
 
     A reply often lacks the words that it answers to.
     """
@@ -87,7 +89,9 @@ def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", p
 
     moved = scores
     seen: set[str] = set()
-    for place in places[:_THREADS].tolist():
+    for place in places[: 2 * _THREADS].tolist():
+        if len(seen) == _THREADS:
+            break
         number = int(snapshot.numbers[snapshot.owners[place]])
         thread: Any = db.execute("SELECT thread FROM document WHERE number = ?", (number,)).get
         if not thread or thread in seen:
@@ -99,7 +103,11 @@ def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", p
         if moved is scores:
             moved = scores.copy()
         owners = np.searchsorted(snapshot.numbers, mates)
-        there = np.flatnonzero(np.isin(snapshot.owners, owners) & (scores >= 0) & (scores < scores[place]))
+        there = np.flatnonzero(
+            np.isin(snapshot.owners, owners) & (scores >= 0) & (snapshot.owners != snapshot.owners[place])
+        )
+        there = there[np.argsort(-scores[there], kind="stable")][:_MATES]
+        there = there[scores[there] < scores[place]]
         moved[there] = np.maximum(moved[there], scores[there] + _THREAD * (scores[place] - scores[there]))
     return moved
 
@@ -154,14 +162,14 @@ def _share(scores: "Array", allowed: "Array") -> "Array":
 
 
 def _spread(cosine: "Array", counted: "Array") -> "Array":
-    """Cosines as shares of the way from the mean of what there is (0) to the best (1)."""
+    """Cosines as shares of the way from the mean (0) to the best, or to what is surely about it if that is more (1)."""
     import numpy as np
 
     if not counted.any():
         return np.zeros_like(cosine)
-    top = float(cosine.max(initial=-1, where=counted))
-    middle = min(float(cosine.mean(where=counted)), top - 1e-6) if counted.sum() > 1 else 0.0
-    return np.where(counted, np.clip((cosine - middle) / max(top - middle, 1e-6), 0, 1), 0).astype(np.float32)
+    top = max(_SURE, float(cosine.max(initial=-1, where=counted)))
+    middle = min(float(cosine.mean(where=counted)), _SURE / 2)
+    return np.where(counted, np.clip((cosine - middle) / (top - middle), 0, 1), 0).astype(np.float32)
 
 
 def _titles(snapshot: "Snapshot", words: Sequence[tuple[str, float]]) -> "Array":

@@ -29,6 +29,7 @@ class Papers:
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self._db = apsw.Connection(":memory:")
+        self._db.pragma("foreign_keys", True)  # as in a vault: chunks and vectors go with their document
         schema.migrate(self._db)
         self._db.execute("INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, x'', '', 0, 0, 0)")
         self.index = Index(self, embedder)

@@ -58,6 +58,8 @@ PATTERNS: dict[str, re.Pattern[str]] = {
     ),
 }
 
+_CELL = re.compile(rf"(?:^|[\t|,;])\s*(-?(?:{_NUMBER}))\s*(?=$|[\t|;]|,(?! ))")
+
 # In the order of asking: the first kind of which a pattern is found in the question.
 _ASKED: dict[str, tuple[str, ...]] = {
     "percent": (
@@ -104,3 +106,8 @@ def expected(question: str) -> str:
 def found(kind: str, text: str) -> list[tuple[int, int]]:
     """Where expressions of `kind` stand in `text`, half-open."""
     return [match.span() for match in PATTERNS[kind].finditer(text)] if kind else []
+
+
+def cells(row: str) -> list[tuple[int, int]]:
+    """The cells of a table's row that are nothing but a number: amounts there often lack their sign and decimals."""
+    return [match.span(1) for match in _CELL.finditer(row)]

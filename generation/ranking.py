@@ -74,26 +74,26 @@ FEATURES = (
 
 # Learned by tools/train_extractive.py: bias, then one weight for each of FEATURES.
 WEIGHTS: tuple[float, ...] = (
-    -4.0,
-    6.0,
-    1.0,
-    3.0,
-    1.0,
-    0.5,
-    0.5,
-    1.0,
-    -0.5,
-    0.3,
-    0.5,
-    0.5,
-    -1.0,
-    -1.0,
-    -0.5,
+    -7.8084,
+    -0.4724,
+    6.1348,
+    -1.8065,
+    1.0218,
+    -0.829,
+    0.6519,
+    -0.0025,
+    -1.2069,
+    -0.3999,
+    1.8804,
+    4.6647,
+    -4.0079,
+    -2.6478,
+    -2.4039,
+    -0.5756,
     0.0,
-    -0.5,
-    0.5,
-    1.0,
-    1.0,
+    3.9669,
+    0.8797,
+    1.8542,
 )
 
 
@@ -192,9 +192,9 @@ def _all(question: Question, passages: Sequence["Passage"]) -> list[Candidate]:
                 said = dict.fromkeys(question.period.stems, 1.0)
                 each.matched, each.around = _joined(each.matched, said), _joined(around, said)
             each.lexical = (
-                2 * _share(question, each.matched)
-                + _share(question, each.around)
-                + 0.5 * _share(question, near)
+                2 * share(question, each.matched)
+                + share(question, each.around)
+                + 0.5 * share(question, near)
                 + 0.6 * bool(each.answers)
                 + 0.5 * each.when
                 + 0.8 / (rank + 1)
@@ -206,7 +206,10 @@ def _all(question: Question, passages: Sequence["Passage"]) -> list[Candidate]:
 
 def _answers(question: Question, text: str) -> list[tuple[int, int]]:
     asked = question.text.casefold()
-    return [(a, b) for a, b in cues.found(question.kind, text) if text[a:b].casefold() not in asked]
+    found = [(a, b) for a, b in cues.found(question.kind, text) if text[a:b].casefold() not in asked]
+    if question.kind == "amount" and not found and is_row(text):
+        return cues.cells(text)
+    return found
 
 
 def _days(passage: "Passage") -> list[dt.date]:
@@ -240,7 +243,7 @@ def _joined(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
     return {stem: max(one.get(stem, 0.0), other.get(stem, 0.0)) for stem in one.keys() | other.keys()}
 
 
-def _share(question: Question, matched: dict[str, float]) -> float:
+def share(question: Question, matched: dict[str, float]) -> float:
     """The share of the question's weight that `matched` covers, 0 to 1."""
     return sum(word.weight * matched.get(word.stem, 0.0) for word in question.words) / question.weight
 
@@ -288,9 +291,9 @@ def _features(
     return (
         each.cosine,
         each.cosine - best,
-        _share(question, each.matched),
-        _share(question, each.around),
-        _share(question, each.near),
+        share(question, each.matched),
+        share(question, each.around),
+        share(question, each.near),
         _pairs(question, each.text),
         float(bool(question.kind and each.answers)),
         float(bool(question.kind and not each.answers)),
@@ -299,11 +302,11 @@ def _features(
         each.passage.score / top if top > 0 else 1.0,
         float(each.text.endswith("?")),
         float(count <= 5 and not each.text.endswith((".", "!")) and not any(c.isdigit() for c in each.text)),
-        float(count <= 3),
+        float(count <= 3 and not each.answers and not is_row(each.text)),
         float(is_row(each.text)),
         float(each.passage.kind == "mail" and each.text.startswith(("From:", "To:", "Cc:", "Date:", "Subject:"))),
         local(each),
-        float(_identified(question, each.text)),
+        float(identified(question, each.text)),
         each.when,
     )
 
@@ -322,7 +325,8 @@ def _pairs(question: Question, text: str) -> float:
     return met / len(pairs)
 
 
-def _identified(question: Question, text: str) -> bool:
+def identified(question: Question, text: str) -> bool:
+    """Whether `text` holds an identifier (an invoice number, an IBAN) that the question names."""
     from retrieval import terms
 
     wanted = terms.identifiers(question.text)

@@ -9,6 +9,7 @@ _OPENS = re.compile(
     r"\s*(?:[-*•–—·▪◦>#|]|\(?\d{1,3}(?:\.\d{1,3})*[.)]?\s|\(?[a-zA-Z][.)]\s|\(?[ivx]{1,4}[.)]\s"
     r"|[A-Z][\w /.'’-]{0,38}:\s)"
 )
+_FIGURE = re.compile(r"\D[£€$]?\d[\d.,]*\s*$")  # a table's row whose columns only spaces part ends in one
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘(\[]?[A-Z0-9À-ÖØ-Þ£€$#•–—-])|[。！？]+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“])(?:[A-Za-zÀ-Þ]|Mr|Mrs|Ms|Dr|Prof|Rev|Hon|St|Mt|Nos?|Art|Arts|Sec|Sect|cl|para|pp?|vol|ed|eds|fig|figs"
@@ -103,6 +104,7 @@ def _joined(text: str, lines: list[tuple[int, int]]) -> list[tuple[int, int]]:
             or is_row(after)
             or _OPENS.match(after)
             or line.rstrip().endswith((":", "|"))
+            or (_FIGURE.search(line) and _FIGURE.search(after))
             or not (full or after.lstrip()[:1].islower())
         )
         if apart:

@@ -5,12 +5,14 @@ failed, 130 interrupted.
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from vault.errors import StrongroomError
 
@@ -346,5 +348,18 @@ def _failed(error: StrongroomError) -> int:
     return error.exit_code
 
 
+def run() -> NoReturn:
+    """Run one command and end the process with its exit code.
+
+    Without Python's own clearing up: the model may still be loading in a thread of its own, which must not be torn down
+    under it, and everything that has to be closed was closed by the command.
+    """
+    code = main()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

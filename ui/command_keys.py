@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from ui.command_session import Given, engine, require_vault, running
 from ui.terminal import plain, say, say_json, tell
 from vault.errors import StrongroomError
 
+_END_SECONDS = 20.0  # that an engine may take to close its vault and end
 _IF_BOTH_ARE_LOST = (
     "Whoever has neither the passphrase nor this code cannot open the vault, you included, and nobody can help then.",
     "Lost would be the index, the history and the settings; never your documents, which stay where they are.",
@@ -225,8 +227,23 @@ def lock(given: Given, options: argparse.Namespace) -> int:
             tell("no engine runs: the vault is locked")
             return 0
         client.call("lock", mode="page" if options.page else "all")
+    if not options.page:
+        _await_end(given)
     say("locked" if not options.page else "the page is locked; the folders are watched further")
     return 0
+
+
+def _await_end(given: Given) -> None:
+    """Until the engine that was open has ended, and another one answers, locked, or none."""
+    from engine.client import EngineGoneError
+
+    until = time.monotonic() + _END_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(EngineGoneError), running(given) as client:
+            if client is None or client.call("status")["state"] != "open":
+                return
+        time.sleep(0.05)
+    raise StrongroomError("the engine has not ended yet", "`strongroom status` says when it has")
 
 
 def unlock(given: Given, options: argparse.Namespace) -> int:

@@ -92,10 +92,8 @@ def _locked(
     zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path]
 ) -> Iterator[tuple["Engine", dict[str, Any]]]:
     folders = [vault_folder, state_folder, *writable]
-    if not any(vault_folder.glob("*")):
-        # A new vault is built beside its place and renamed into it.
-        vault_folder.parent.mkdir(parents=True, exist_ok=True)
-        folders.append(vault_folder.parent)
+    if not vault_folder.exists():  # Landlock's rules are for folders that are there
+        vault_folder.mkdir(parents=True, mode=0o700)
     lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])
     report = lock.lock("engine")
     from engine.engine import Engine

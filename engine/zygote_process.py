@@ -58,6 +58,8 @@ def become_zygote(parent: int, control: int, load: "Callable[[], worker.Parse]")
         parse = _prepare(parent, control, load)
         _serve(socket.socket(fileno=control), parse)
         code = 0
+    except ConnectionError:
+        code = 0  # whoever started it has ended already: a command that parsed nothing
     except (StrongroomError, OSError, ImportError) as error:
         os.write(2, f"strongroom: the parsers do not start: {error}\n".encode())
     finally:

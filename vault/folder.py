@@ -16,6 +16,7 @@ from vault.files import make_private_folder, read_small, system_errors, write_at
 from vault.keys import Header, Keys
 
 HEADER_NAME = "header"
+BUILD_NAME = ".new"  # where a vault is made before it is one
 LOCK_NAME = "lock"
 
 
@@ -57,7 +58,7 @@ def read_header(folder: Path) -> Header:
         return Header.from_bytes(read_small(folder / HEADER_NAME, keys.MAXIMUM_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         with system_errors(folder, "read"):
-            if folder.is_dir() and any(folder.glob("store-*.db")):
+            if folder.is_dir() and any(folder.glob("store-*.db")) and not (folder / BUILD_NAME).exists():
                 raise DamagedVaultError(
                     f"the vault at {folder} has lost its header", "put `header` back, or restore a backup"
                 ) from None

@@ -27,6 +27,7 @@ from vault.failures import (
 )
 from vault.files import make_private_folder, sync_folder, system_errors, write_atomically
 from vault.folder import (
+    BUILD_NAME,
     HEADER_NAME,
     build,
     put_state,
@@ -84,27 +85,35 @@ class Vault:
     def create(cls, folder: Path, passphrase: str, *, state: Path, cost: KdfCost | None = None) -> tuple["Vault", str]:
         """Make a vault in a folder that does not exist or is empty, open it, and return it with its recovery code.
 
-        `state` is the user's state folder. `cost` None: measured, about a second. It is built under another name and
-        renamed, so a crash leaves no half of one. Raises VaultExistsError, SyncedFolderError, WeakPassphraseError,
+        `state` is the user's state folder. `cost` None: measured, about a second. It is built in a folder inside and
+        moved out file by file, the header last: until that is there, there is no vault, and the next call removes what
+        a crash has left. Raises VaultExistsError, SyncedFolderError, WeakPassphraseError,
         VaultPermissionError, VaultFullError.
         """
         folder = folder.absolute()
         keys.check_passphrase(passphrase)
         refuse_synced(folder)
+        aside = folder / BUILD_NAME
         with system_errors(folder, "make"):
+            if (folder / HEADER_NAME).exists():
+                raise VaultExistsError(folder, "already holds a vault")
+            if aside.is_dir():
+                _remove_half_made(folder)
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                what = "already holds a vault" if (folder / HEADER_NAME).exists() else "is not empty"
-                raise VaultExistsError(folder, what)
+                raise VaultExistsError(folder, "is not empty")
         header, secret_keys, code = keys.new(secrets.token_bytes(16), passphrase, cost or keys.calibrated())
-        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
+        make_private_folder(folder)
         make_private_folder(aside)
         try:
             build(aside, header, secret_keys)
             with system_errors(folder, "make"):
-                os.rename(aside, folder)
+                for name in sorted(os.listdir(aside), key=lambda name: name == HEADER_NAME):
+                    os.rename(aside / name, folder / name)
+                aside.rmdir()
+                sync_folder(folder)
                 sync_folder(folder.parent)
         except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove_half_made(folder)
             raise
         return cls.open_with_keys(folder, header, secret_keys, state=state), code
 
@@ -361,6 +370,15 @@ class Vault:
                 remove_database(path)
         for path in self.folder.glob("*.new"):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / BUILD_NAME, ignore_errors=True)
+
+
+def _remove_half_made(folder: Path) -> None:
+    """Remove what `create` had made of a vault before it failed or was killed."""
+    if not (folder / HEADER_NAME).exists():
+        for path in (*folder.glob("store-*.db*"), folder / anchor.FILE_NAME):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder / BUILD_NAME, ignore_errors=True)
 
 
 def unlock(header: Header, secret: str, own_state: Path) -> Keys:

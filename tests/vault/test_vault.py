@@ -642,3 +642,37 @@ def test_kill_9_anywhere_while_secrets_change_leaves_the_old_or_the_new(place, i
     else:
         pytest.fail("it never came to its end")
     assert seen == {"correct horse battery"} | ({"another passphrase"} if change != "code" else set())
+
+
+SECRET = "a passphrase of mine"
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2, 3])
+def test_a_creation_that_was_killed_leaves_no_half_vault(tmp_path, in_child, die, moved):
+    """Killed before the first, second or third file is in its place, or before the folder that held them is removed."""
+    folder, state = tmp_path / "vault", tmp_path / "state"
+
+    def killed():
+        renamed = []
+        rename = os.rename
+
+        def dying(source, target):
+            if ".new" in str(source) and Path(target).parent == folder:
+                if len(renamed) == moved:
+                    die()
+                renamed.append(target)
+            rename(source, target)
+
+        os.rename = dying
+        Path.rmdir = die
+        Vault.create(folder, SECRET, state=state, cost=keys.FLOOR)
+
+    assert in_child(killed) == -9
+    if moved < 3:
+        with pytest.raises(NoVaultError):
+            Vault.open(folder, SECRET, state=state)
+        vault, _ = Vault.create(folder, SECRET, state=state, cost=keys.FLOOR)
+    else:
+        vault = Vault.open(folder, SECRET, state=state)
+    vault.close()
+    assert not (folder / ".new").exists()

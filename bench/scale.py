@@ -90,7 +90,7 @@ def fill(folder: Path, chunks: int) -> str:
     source = paragraphs()
     real: list[np.ndarray] = []
     with vault.write() as db:
-        db.execute("INSERT INTO folder (path, shown, added, device, inode) VALUES ('/made', '/made', 0, 0, 0)")
+        db.execute("INSERT INTO folder (path, shown, added, device, inode) VALUES (x'2f6d616465', '/made', 0, 0, 0)")
     done = 0
     while done < chunks:
         with vault.write() as db:

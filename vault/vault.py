@@ -368,9 +368,9 @@ class Vault:
         for path in self.folder.glob("store-*.db"):
             if path.name != store.name(self.header.epoch):
                 remove_database(path)
+        shutil.rmtree(self.folder / BUILD_NAME, ignore_errors=True)
         for path in self.folder.glob("*.new"):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / BUILD_NAME, ignore_errors=True)
 
 
 def _remove_half_made(folder: Path) -> None:

@@ -192,7 +192,7 @@ def _cards(turn: int, sources: Sequence[Mapping[str, Any]]) -> None:
 
 def card(hit: Mapping[str, Any], number: int) -> str:
     """A passage in short, as HTML: number, document, where it is from, and its words."""
-    about = [KINDS.get(hit.get("kind") or "", "Document"), hit.get("sender") or "", date(hit.get("date"))]
+    about = [KINDS.get(hit.get("kind") or "", "Document"), _name(hit.get("sender") or ""), date(hit.get("date"))]
     if hit.get("page"):
         about.append(f"page {int(hit['page'])}")
     folder, _, name = str(hit["path"]).rpartition("/")
@@ -206,6 +206,11 @@ def card(hit: Mapping[str, Any], number: int) -> str:
         tag("div.quote", marked(hit["quote"][:_QUOTED], _relative(hit)), dir="auto"),
         data_testid="source",
     )
+
+
+def _name(sender: str) -> str:
+    """`Anna Whitcombe` of `Anna Whitcombe <anna@whitcombe.example>`."""
+    return sender.partition(" <")[0].strip('" ') or sender
 
 
 def _relative(hit: Mapping[str, Any]) -> list[tuple[int, int]]:

@@ -107,7 +107,9 @@ def _row(row: Mapping[str, Any]) -> str:
         tag("div.right", tag(f"span.{colour}", tag("i.dot"), " ", line(words))),
         tag("div.meta", tag("bdi", line(folder, 300))),
         tag("div.right.faint", " · ".join(facts)),
-        tag(f"div.why.{colour}", line(row["reason"], 300)) if row.get("reason") else "",
+        tag(f"div.why.{'faint' if colour == 'good' else colour}", line(row["reason"], 300))
+        if row.get("reason")
+        else "",
         data_testid="file",
     )
 

@@ -4,6 +4,7 @@ Only a stretch of the text is fetched and shown; it grows on request. Both the A
 what was clicked, and over it in a narrow window.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from ui import link, look, page_purge
 from ui.shown import date, escape, line, marked, tag
 from vault.errors import StrongroomError
 
-_BEFORE, _AFTER = 500, 1_500
+_BEFORE, _AFTER = 320, 1_500
 """characters of context around a passage: it is seen at once, without scrolling"""
 _OPENING = 3_000
 _MORE = 4_000
@@ -86,7 +87,7 @@ def show() -> None:
         except StrongroomError as error:
             look.failure(error)
             return
-        stretch = _without_fields(stretch, state)
+        stretch = _from_a_beginning(_without_fields(stretch, state), state["start"])
         st.html(_header(document, state))
         if stretch["cut"] and st.button(
             "Show what comes before", key="earlier", icon=":material/expand_less:", type="tertiary"
@@ -141,6 +142,17 @@ def _without_fields(stretch: dict[str, Any], state: Mapping[str, Any]) -> dict[s
     rest = stretch["text"][first["end"] - stretch["start"] :].lstrip()
     start = stretch["start"] + len(stretch["text"]) - len(rest)
     return {**stretch, "text": rest, "start": start, "blocks": stretch["blocks"][1:], "cut": False}
+
+
+def _from_a_beginning(stretch: dict[str, Any], start: int) -> dict[str, Any]:
+    """The stretch from where a block or a word begins, but with all of the passage at `start`."""
+    if not stretch["cut"]:
+        return stretch
+    base, text = stretch["start"], stretch["text"]
+    blocks = [block["start"] for block in stretch["blocks"] if base <= block["start"] <= start]
+    words = [base + found.end() for found in re.finditer(r"\s+", text[:_BEFORE]) if base + found.end() <= start]
+    first = blocks[0] if blocks and blocks[0] - base < _BEFORE // 2 else words[0] if words else base
+    return {**stretch, "text": text[first - base :], "start": first}
 
 
 def _buttons(state: dict[str, Any]) -> None:

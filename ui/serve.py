@@ -54,7 +54,7 @@ _THEME: dict[str, Any] = {
     "theme.light.secondaryBackgroundColor": "#f1efe8",
     "theme.light.textColor": "#22251f",
     "theme.light.borderColor": "#dedace",
-    "theme.dark.primaryColor": "#4fb397",
+    "theme.dark.primaryColor": "#2e8570",
     "theme.dark.backgroundColor": "#171917",
     "theme.dark.secondaryBackgroundColor": "#222522",
     "theme.dark.textColor": "#e6e4dc",

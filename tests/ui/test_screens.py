@@ -5,7 +5,7 @@ import pytest
 from ui.page import progress
 from ui.page_ask import card
 from ui.page_first_run import strength
-from ui.page_passage import reading, title
+from ui.page_passage import _from_a_beginning, reading, title
 
 TEXT = "Subject: Rent\n\nThe rent is 1,240 euros.\n\nPlease <b>pay</b> on time."
 
@@ -98,3 +98,12 @@ def test_strength_follows_what_is_hard_to_guess():
     assert levels[0] == levels[1] == 0
     assert levels[2] == levels[3] == 1
     assert 2 <= levels[4] <= levels[5] == 4
+
+
+def test_a_stretch_from_the_middle_begins_with_a_whole_word_and_keeps_the_passage():
+    begun = _from_a_beginning(stretch(start=3), TEXT.index("rent is"))
+    assert begun["text"].startswith("Rent\n\nThe rent is")
+    assert TEXT[begun["start"] :] == begun["text"]
+    assert _from_a_beginning(stretch(start=3), 4)["start"] == 3
+    block = {"start": TEXT.index("The rent"), "end": 40, "kind": "paragraph", "page": None}
+    assert _from_a_beginning(stretch(start=3, blocks=[block]), 20)["text"].startswith("The rent is")

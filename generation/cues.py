@@ -33,7 +33,8 @@ PATTERNS: dict[str, re.Pattern[str]] = {
     "amount": re.compile(
         rf"(?:[£€$¥]|\b(?:EUR|GBP|USD|CHF)\b)\s?(?:{_NUMBER})(?:\s?(?:million|billion|k\b|m\b))?"
         rf"|\b(?:{_NUMBER})\s?(?:[£€$¥]|(?:euros?|pounds?|dollars?|cents?|pence|EUR|GBP|USD|CHF|p)\b)"
-        r"|(?<![\w.,:/-])-?\d+[.,]\d\d(?![\w:/-]|[.,]\d)",
+        # Without a sign of its currency, and not a time of day.
+        r"|(?<![\w.,:/-])-?(?!(?:[01]?\d|2[0-3])\.[0-5]\d\b)\d+[.,]\d\d(?![\w:/-]|[.,]\d)",
         re.IGNORECASE,
     ),
     "percent": re.compile(rf"\b(?:{_NUMBER})\s?(?:%|per ?cent\b|percentage)", re.IGNORECASE),

@@ -23,7 +23,8 @@ _DATED = re.compile(
 )
 _FILTER = re.compile(r"(?<!\S)(?:folder|kind|from|to|after|before|path):(?:\"[^\"]*\"|\S+)", re.IGNORECASE)
 
-_LENT = 0.5  # of its weight a word keeps in the parts that only lean on it
+_NAMED = 1.5  # weight of the words of a time that is named: as telling as a name
+_LENT = 0.3  # of its weight a word keeps in the parts that only lean on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,12 @@ def _distinct(found: tuple[Word, ...]) -> tuple[Word, ...]:
 
 def _one(part: str, whole: str) -> Question:
     found: dict[str, Word] = {}
+    period = times.asked(part) or times.asked(whole)
     for n, match in enumerate(re.finditer(r"[^\W_]+(?:['’][^\W\d_]+)?", part)):
         weight = words.tells(match.group(), opens=n == 0)
         stem = words.stem(match.group())
+        if period and stem in period.stems:
+            weight = _NAMED
         if weight and (stem not in found or found[stem].weight < weight):
             found[stem] = Word(stem, match.group(), weight)
     return Question(
@@ -101,5 +105,5 @@ def _one(part: str, whole: str) -> Question:
         kind=cues.expected(part),
         several=bool(_LIST.search(part)),
         dated=bool(_DATED.search(whole)),
-        period=times.asked(part) or times.asked(whole),
+        period=period,
     )

@@ -41,12 +41,14 @@ fi
 install() {
     # --no-deps: what tools/left-out.txt lists stays away
     "$folder/bin/pip" install --disable-pip-version-check --no-input --quiet --require-hashes --no-deps \
-        --only-binary :all: "$@" || fail "the packages could not be installed" \
+        --no-compile --only-binary :all: "$@" || fail "the packages could not be installed" \
         "a package index has to be reachable, this once; after that nothing is fetched"
 }
 echo "installing the packages into $folder (once)" >&2
 install -r requirements.txt
 if [ "$extra" = test ]; then install -r requirements-test.txt; fi
+# Compiled here, by all processors and without the packages' own tests: locked processes could not keep what they compile.
+"$folder/bin/python" -m compileall -qq -j 0 -x '/(tests|testing)/' "$folder"/lib/python3*/site-packages || true
 
 # The program itself, where it stands: the commands run what is in this folder.
 "$folder/bin/pip" install --disable-pip-version-check --no-input --quiet --no-deps --no-build-isolation --no-index \

@@ -27,7 +27,7 @@ def main() -> None:
             print(
                 f"{name}: {len(rows)} files in {took:.0f} s; " + ", ".join(f"{n} {s}" for s, n in states.most_common())
             )
-            silent = [row["path"] for row in rows if row["state"] not in ("done",) and not row["reason"]]
+            silent = [row["path"] for row in rows if row["state"] != "done" and not row["reason"]]
             print(f"  not done and without a reason: {len(silent)}")
             for row in rows:
                 if "-v" in sys.argv and row["state"] != "done":

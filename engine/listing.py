@@ -103,8 +103,8 @@ def list_documents(
     order = _order(_DOCUMENT_ORDER, sort, descending=descending)
     total = db.execute(f"SELECT count(*) FROM document WHERE {clause}", values).get
     found: list[Any] = db.execute(
-        f"SELECT number, id, kind, title, sender, date, pages, note FROM document WHERE {clause} ORDER BY {order}, number"
-        " LIMIT ? OFFSET ?",
+        f"SELECT number, id, kind, title, sender, date, pages, note FROM document WHERE {clause}"
+        f" ORDER BY {order}, number LIMIT ? OFFSET ?",
         (*values, _limit(limit), max(0, offset)),
     ).fetchall()
     return {

@@ -322,7 +322,8 @@ class Follower:
             for each in found:
                 if isinstance(each, Entry):
                     rows: list[Any] = db.execute(
-                        f"{_KNOWN} WHERE inode = ? AND size = ? AND mtime_ns = ?", (each.inode, each.size, each.mtime_ns)
+                        f"{_KNOWN} WHERE inode = ? AND size = ? AND mtime_ns = ?",
+                        (each.inode, each.size, each.mtime_ns),
                     ).fetchall()
                     left.update((row[0], _known(row)) for row in rows if row[0] not in there)
         return [row for row in left.values() if not os.path.lexists(row.path)]

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - prose keeps the line ends that a reader of the paper sees
+
 """A year of the household's money. Every payee and number is invented; the sums are computed, in whole pence."""
 
 import datetime as dt

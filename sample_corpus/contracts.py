@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - prose keeps the line ends that a reader of the paper sees
+
 """The household's contracts. Everyone and everything in them is invented."""
 
 TENANCY_2023 = """

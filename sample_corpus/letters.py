@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - prose keeps the line ends that a reader of the paper sees
+
 """Letters from insurers, school, doctors and others. Everyone and everything in them is invented."""
 
 CAR_RENEWAL = """

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - prose keeps the line ends that a reader of the paper sees
+
 """The household's mail. Everyone and everything in it is invented; the domains end in .example."""
 
 import datetime as dt

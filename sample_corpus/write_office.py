@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - XML keeps its elements whole
+
 """Word documents from markup, and spreadsheets: the few parts of Office Open XML (ECMA-376) that they need, stored
 and dated 1980 in their archive, so that the same text gives the same bytes."""
 

@@ -205,8 +205,8 @@ def receipt(found: Mapping[str, Any], style: Style) -> list[str]:
     verdict = style.good("nothing was found") if found["confirmed"] else style.bad("something was found, see below")
     lines.append(f"looked for it afterwards in {shown.count(len(found['checks']), 'place')}: {verdict}")
     for check in found["checks"]:
-        told = f"{plain(check['what'])} in {plain(check['where'])}: {check['found']:,} found"
-        lines.append("  " + (style.bad(told) if check["found"] else style.faint(told)))
+        line = f"{plain(check['what'])} in {plain(check['where'])}: {check['found']:,} found"
+        lines.append("  " + (style.bad(line) if check["found"] else style.faint(line)))
     if found["elsewhere"]:
         lines.append(
             f"some of the same text stands in {shown.count(found['elsewhere'], 'other document')}, which stayed"

@@ -3,7 +3,7 @@
     python -m bench.retrieval [scifact] [contracts] [speed]
 
 Questions are split in halves by a hash: the shares of the mix were fitted on half A, and
-half B checks them. Everything runs through ingest/chunk.py and Index.search as in the engine, from a database in memory.
+half B checks them. All runs through ingest/chunk.py and Index.search as in the engine, from a database in memory.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ import numpy as np
 
 from bench.files import machine, shared_data
 from bench.household import Papers
+from bench.scifact import load, ndcg
 from retrieval import keyword, query, select
 from retrieval.embed import Embedder
 from retrieval.query import Filters
@@ -54,29 +55,16 @@ def filled(embedder: Embedder, texts: Iterator[tuple[str, str, str]]) -> Papers:
 
 
 def scifact(embedder: Embedder) -> dict[str, float]:
-    folder = shared_data() / "general" / "scifact"
-    rows = map(json.loads, (folder / "corpus.jsonl").read_text().splitlines())
-    papers = filled(embedder, ((row["_id"], row["title"], row["text"]) for row in rows))
-    relevant: dict[str, set[str]] = {}
-    for line in (folder / "qrels.dev_as_beir_test.tsv").read_text().splitlines()[1:]:
-        claim, document, _ = line.split("\t")
-        relevant.setdefault(claim, set()).add(document)
-    lines = map(json.loads, (folder / "queries.dev_as_beir_test.jsonl").read_text().splitlines())
-    claims = {row["_id"]: row["text"] for row in lines if row["_id"] in relevant}
-
+    data = load(shared_data() / "general" / "scifact")
+    papers = filled(embedder, ((number, title, text) for number, (title, text) in data.documents.items()))
     out: dict[str, float] = {}
     for name, ranked in rankings(papers, 40).items():
-        scores = {c: ndcg(documents(ranked(text)), relevant[c]) for c, text in claims.items()}
+        scores = {c: ndcg(documents(ranked(text)), data.relevant[c]) for c, text in data.claims.items()}
         out[f"SciFact nDCG@10, {name}"] = mean(scores.values())
         for part in "AB":
-            out[f"SciFact nDCG@10, {name}, half {part}"] = mean(s for c, s in scores.items() if half(claims[c]) == part)
+            some = [score for c, score in scores.items() if half(data.claims[c]) == part]
+            out[f"SciFact nDCG@10, {name}, half {part}"] = mean(some)
     return out
-
-
-def ndcg(ranked: Sequence[str], relevant: set[str]) -> float:
-    """Of the first ten, relevance being 0 or 1."""
-    gain = sum(1 / np.log2(place + 2) for place, document in enumerate(ranked[:10]) if document in relevant)
-    return float(gain / sum(1 / np.log2(place + 2) for place in range(min(10, len(relevant)))))
 
 
 def documents(passages: Sequence[tuple[str, int, int]]) -> list[str]:
@@ -244,7 +232,7 @@ def add_rows(db: object, first: int, texts: list[str]) -> list[int]:
         )
         number = db.last_insert_rowid()  # type: ignore[attr-defined]
         body = "\n".join(some)
-        db.execute("INSERT INTO content VALUES (?, ?, '[]')", (number, body.encode()))  # type: ignore[attr-defined]
+        db.execute("INSERT INTO content VALUES (?, ?, x'5b5d')", (number, body.encode()))  # type: ignore[attr-defined]
         start = 0
         for text in some:
             db.execute(  # type: ignore[attr-defined]

@@ -73,7 +73,6 @@ class Index:
         self._snapshot: Snapshot | None = None
         self._matrix = Matrix(embedder.dimensions)
         self._read: dict[int, segment.Segment] = {}  # by segment id; a segment's body never changes under its id
-        self._pending: dict[int, int] = {}  # chunks without a vector → their place, in the order of ids
 
     @property
     def chunks(self) -> int:
@@ -83,7 +82,7 @@ class Index:
     @property
     def vectors(self) -> int:
         """How many of them have a vector."""
-        return self.chunks - len(self._pending)
+        return 0 if self._snapshot is None else int(self._snapshot.embedded.sum())
 
     def refresh(self, removed: Collection[int] = ()) -> None:
         """Take in what was committed since: new segments, new chunks, new vectors, and the `removed` chunks' going."""
@@ -95,7 +94,6 @@ class Index:
                     old = None
             if old is None:
                 self._matrix = Matrix(self._embedder.dimensions)
-                self._pending = {}
             self._snapshot = self._next(db, old, removed)
 
     def search(self, query: str, *, k: int = 10, filters: Filters | None = None) -> list[Passage]:
@@ -143,12 +141,11 @@ class Index:
             places = places[places >= 0]
             alive[places] = embedded[places] = False
             self._matrix.clear(places)  # nothing of a purged chunk stays in memory
-            for number in removed:
-                self._pending.pop(number, None)
-        self._pending.update(zip(fresh[:, 0].tolist(), range(first, len(ids)), strict=True))
-        for places, blobs in self._vectors_since(db, last):
-            self._matrix.put(places, blobs)
+        for rows in _vectors(db, last, ids[:first][alive[:first] & ~embedded[:first]].tolist()):
+            places = _places(ids, np.array([number for number, _ in rows], dtype=np.int64))
+            self._matrix.put(places, [blob for _, blob in rows])
             embedded[places] = True
+        self._matrix.clear(first + np.flatnonzero(~embedded[first:]))
 
         if old is None:
             numbers, owners = np.unique(fresh[:, 1], return_inverse=True)
@@ -175,32 +172,6 @@ class Index:
                 for each in titles
             ),
         )
-
-    def _vectors_since(self, db: "apsw.Connection", last: int) -> "Iterator[tuple[Array, list[bytes]]]":
-        """Places and blobs of vectors that were not read yet.
-
-        New chunks are looked up by their range; older ones that lacked a vector from the oldest on, as long as some are
-        found, because vectors are made in that order.
-        """
-        import numpy as np
-
-        def taken(rows: list[Any]) -> "tuple[Array, list[bytes]]":
-            places = np.array([self._pending.pop(number) for number, _ in rows], dtype=np.int64)
-            return places, [blob for _, blob in rows]
-
-        cursor = db.execute("SELECT chunk, value FROM vector WHERE chunk > ? ORDER BY chunk", (last,))
-        while rows := [row for row in islice(cursor, 4096) if row[0] in self._pending]:
-            yield taken(rows)
-        older = [number for number in self._pending if number <= last]
-        for turn, at in enumerate(range(0, len(older), _LOOK)):
-            some = older[at : at + _LOOK]
-            rows = db.execute(
-                f"SELECT chunk, value FROM vector WHERE chunk IN ({','.join('?' * len(some))})", some
-            ).fetchall()
-            if rows:
-                yield taken(rows)
-            elif turn >= _LOOK_AT_LEAST:
-                return
 
     def _segments(self, db: "apsw.Connection") -> tuple[list[segment.Segment], list[segment.Segment]]:
         """All segments, of chunks and of documents; only new ones are read."""
@@ -231,3 +202,19 @@ def _places(ids: "Array", wanted: "Array") -> "Array":
     return np.where(ids[at] == wanted, at, -1)
 
 
+def _vectors(db: "apsw.Connection", last: int, missing: list[int]) -> Iterator[list[Any]]:
+    """(chunk id, vector) rows that were not read yet: all of the chunks after `last`, and of those that lacked one.
+
+    These are looked up from the oldest on, as long as some are found: vectors are made in that order.
+    """
+    cursor = db.execute("SELECT chunk, value FROM vector WHERE chunk > ? ORDER BY chunk", (last,))
+    while rows := list(islice(cursor, 4096)):
+        yield rows
+    for turn, at in enumerate(range(0, len(missing), _LOOK)):
+        some = missing[at : at + _LOOK]
+        marks = ",".join("?" * len(some))
+        rows = db.execute(f"SELECT chunk, value FROM vector WHERE chunk IN ({marks})", some).fetchall()
+        if rows:
+            yield rows
+        elif turn >= _LOOK_AT_LEAST:
+            return

@@ -29,12 +29,18 @@ def add(db: "apsw.Connection", chunks: Iterable[tuple[int, str]]) -> None:
     rows = list(chunks)
     _insert(db, [row for row in rows if row[0] > 0], 1)
     _insert(db, [row for row in rows if row[0] < 0], -1)
-    describe(db, _owners(db, [number for number, _ in rows]) - _described(db))
+    owners = _owners(db, [number for number, _ in rows])
+    described = {-number for number in held(db, [-number for number in owners])}
+    _insert(db, _descriptions(db, owners - described), -1)
 
 
 def describe(db: "apsw.Connection", documents: Collection[int]) -> None:
     """Index title, paths and people of `documents` (their numbers) anew: after a move, a rename or one more path."""
     _rewrite(db, {-number for number in documents})
+    _insert(db, _descriptions(db, documents), -1)
+
+
+def _descriptions(db: "apsw.Connection", documents: Collection[int]) -> list[tuple[int, str]]:
     rows = []
     for number in sorted(documents):
         for title, prefix, sender, recipients in db.execute(
@@ -49,7 +55,7 @@ def describe(db: "apsw.Connection", documents: Collection[int]) -> None:
             names = [" ".join(path.split("/")[-3:]) for (path,) in paths]
             head = prefix if prefix.startswith(title) else f"{title}\n{prefix}"
             rows.append((-number, "\n".join([head, sender or "", recipients or "", *names])))
-    _insert(db, rows, -1)
+    return rows
 
 
 def remove(db: "apsw.Connection", chunk_ids: Collection[int]) -> None:
@@ -72,8 +78,8 @@ def held(db: "apsw.Connection", ids: Collection[int]) -> list[int]:
 
     wanted: Any = np.fromiter(ids, dtype=np.int64, count=len(ids))
     found: list[int] = []
-    for number, _ in list(db.execute("SELECT id, chunks FROM segment")):
-        found += wanted[np.isin(wanted, _ids(db, number))].tolist()
+    for (number,) in list(db.execute("SELECT id FROM segment")):
+        found += wanted[_among(_ids(db, number), wanted)].tolist()
     return sorted(set(found))
 
 
@@ -93,7 +99,7 @@ def _rewrite(db: "apsw.Connection", gone: set[int]) -> None:
 
     wanted: Any = np.fromiter(gone, dtype=np.int64, count=len(gone))
     for number, chunks in list(db.execute("SELECT id, chunks FROM segment")):
-        if not np.isin(_ids(db, number), wanted).any():
+        if not _among(_ids(db, number), wanted).any():
             continue
         blob = db.execute("SELECT body FROM segment WHERE id = ?", (number,)).get
         body = segment.merged([segment.read(blob)], gone)
@@ -110,6 +116,14 @@ def _ids(db: "apsw.Connection", number: int) -> "segment.Array":
         return segment.read_ids(blob)
     finally:
         blob.close()
+
+
+def _among(ids: "segment.Array", wanted: "segment.Array") -> "segment.Array":
+    """Which of `wanted` stand in the ascending `ids`, bool."""
+    at = ids.searchsorted(wanted)
+    at[at == len(ids)] = 0
+    there: segment.Array = ids[at] == wanted
+    return there
 
 
 def _owners(db: "apsw.Connection", chunk_ids: Collection[int]) -> set[int]:

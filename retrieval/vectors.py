@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 class Matrix:
-    """Unit vectors in rows that only ever grow in number; a row of zeros has no vector (yet).
+    """Unit vectors in rows that only ever grow in number; a row of zeros has no vector (yet). New rows hold anything
+    until they are put or cleared, which must be before a reader is told of them.
 
     One writer and any number of readers: a reader keeps the number of rows it started with. A row being written while
     it is read gives that one chunk a wrong score in that one search, nothing else.
@@ -26,7 +27,8 @@ class Matrix:
         held = 0 if self._rows is None else len(self._rows)
         if self._rows is not None and rows <= held:
             return
-        room = np.zeros((max(rows, min(rows * 5 // 4, rows + 65_536), 1024), self.dimensions), dtype=np.float32)
+        # Not zeros(): NumPy asks for huge pages for what empty() gives, so that first writing it is far faster.
+        room = np.empty((max(rows, min(rows * 5 // 4, rows + 65_536), 1024), self.dimensions), dtype=np.float32)
         if self._rows is not None:
             room[:held] = self._rows
         self._rows = room
@@ -36,7 +38,11 @@ class Matrix:
         import numpy as np
 
         assert self._rows is not None
-        self._rows[places] = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), self.dimensions)
+        half = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), self.dimensions)
+        first, last = int(places[0]), int(places[-1])
+        # Neighbours, as when a vault is opened, are written in one go.
+        where = slice(first, last + 1) if last - first + 1 == len(places) else places
+        self._rows[where] = half
 
     def clear(self, places: "Array") -> None:
         """Overwrite rows with zeros."""

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from retrieval.passage import Passage
 
-EMBEDDED = 20
+EMBEDDED = 16
 """sentences that are compared by meaning: some 30 tokens each, 2 ms a sentence on one core"""
 _MOST_PASSAGES = 20
 _MOST_SENTENCES = 60  # of one passage; a chunk has some ten
 
+NAME = 1.4  # weight of a question's word from which it is a name or a number
+_NO_NAME = -0.3
+_NO_FIGURE = -2.0
 _PARTLY = 0.7  # what a word counts that is only the same at its beginning: roof and roofer, insurance and insured
 _ELSEWHERE = 0.6  # what a word counts that another passage of the same document holds
 _NEARLY = 0.8  # what a word counts that is taken for a slip of the question's
@@ -115,12 +118,16 @@ def ranked(question: Question, passages: Sequence["Passage"], embedder: Embedder
 
 
 def scored(question: Question, each: Candidate) -> float:
-    """Log odds that the candidate answers: what was learned, and two terms set by hand, because the sets that it was
-    learned from ask for no lists and seldom for money. A list holds several of what is asked for; "how much" is answered
-    by a figure."""
+    """Log odds that the candidate answers: what was learned, and three terms set by hand.
+
+    The sets it was learned from ask for no lists, seldom for money, and mostly of one article that holds every name. A
+    list holds several of what is asked for; "how much" is answered by a figure; a passage that lacks a name or number
+    of the question is seldom about it.
+    """
     listed = math.log(max(1, len(each.answers))) if question.several else 0.0
-    figure = -1.0 if question.kind in ("amount", "percent") and not each.answers else 0.0
-    return WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True)) + listed + figure
+    figure = _NO_FIGURE if question.kind in ("amount", "percent") and not each.answers else 0.0
+    named = _NO_NAME * sum(1 - each.around.get(word.stem, 0.0) for word in question.words if word.weight >= NAME)
+    return WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True)) + listed + figure + named
 
 
 def matching(question: Question, vocabulary: set[str]) -> dict[str, list[tuple[Word, float]]]:

@@ -16,7 +16,6 @@ _RIVAL = 2.5  # log odds that a rival may score below the best
 _ALIKE = 0.55  # cosine from which two sentences, below their titles, are taken to be about the same thing
 _SAME = 0.7  # the same, where nothing but the words says that they differ
 _HEAD = 800  # characters of a document in which its own date is looked for
-_FOLLOWS = {True: "what follows is older and says otherwise", False: "what follows is older"}
 _VALUES = frozenset({"amount", "date", "duration", "number", "percent", "time"})
 
 
@@ -41,7 +40,7 @@ def newest_first(
     newest, older = known[0], known[1]
     rest = [each for each in candidates if each is not newest and each is not older]
     return [newest, older, *rest], {
-        0: f"of {_said(dated[id(newest)])}; {_FOLLOWS[question.kind in _VALUES]}",
+        0: f"the newest: of {_said(dated[id(newest)])}",
         1: f"older: of {_said(dated[id(older)])}",
     }
 

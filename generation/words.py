@@ -35,6 +35,21 @@ _ASKING = frozenset(
     state provide set
     """.split()  # noqa: SIM905 - read as text
 )
+_COMMON = frozenset(
+    """
+    able accept actual add affect alone answer apply arrive available bad become begin behave believe best
+    better big bring care carry case cause certain change choice choose clear close color colour complete
+    concern contain continue correct decide describe difference different difficult doing early easy end enough
+    ensure entire exact example expect explain extra fact fall far fast feel final finish fit follow free full
+    going good great handle hear help high hold idea important include involve issue keep last late lead learn
+    leave left let live look lose low main major matter maximum meet minimum miss move necessary next normal
+    offer open order original own part plan possible present problem promise proper question raise reach read
+    reason receive refer regard remain request require rest result return right rise run second see seem send
+    separate serious set short side similar simple single size small soon sort special start state stay step
+    stop suggest sure talk think tie top try turn understand used various view visit wait whole win wish word
+    work worth write wrong
+    """.split()  # noqa: SIM905 - read as text
+)
 _IRREGULAR = {
     "paid": "pay", "pays": "pay", "bought": "buy", "sold": "sell", "sent": "send", "said": "say", "says": "say",
     "told": "tell", "left": "leave", "began": "begin", "begun": "begin", "went": "go", "gone": "go", "goes": "go",
@@ -70,8 +85,8 @@ def stems(text: str) -> set[str]:
 
 
 def tells(word: str, *, opens: bool = False) -> float:
-    """How much a question's word tells: 0 for a function word, 0.35 for one of asking, about 1 for a content word, up
-    to 1.8 for names and numbers. `opens`: it stands first, so that its capital says nothing."""
+    """How much a question's word tells: 0 for a function word, 0.35 for one of asking, 0.6 for a common one, 1 for
+    others, up to 1.8 for names and numbers. `opens`: it stands first, so that its capital says nothing."""
     low = word.lower().replace("’", "'").removesuffix("'s")
     if (low in _FUNCTION and not (low == "may" and word[0].isupper())) or (len(low) == 1 and not low.isdigit()):
         return 0.0
@@ -79,10 +94,13 @@ def tells(word: str, *, opens: bool = False) -> float:
         return 1.8 if len(word) > 4 else 1.4
     if low in _ASKING or _IRREGULAR.get(low) in _ASKING or stem(low) in _ASKING_STEMS:
         return 0.35
+    if low in _COMMON or stem(low) in _COMMON_STEMS:
+        return 0.6
     return 1.5 if word[0].isupper() and not opens else 1.0
 
 
 _ASKING_STEMS = frozenset(stem(word) for word in _ASKING)
+_COMMON_STEMS = frozenset(stem(word) for word in _COMMON)
 
 
 def near(word: str, others: Collection[str]) -> str:

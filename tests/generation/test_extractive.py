@@ -12,7 +12,9 @@ TEXTS = {
     "note": "Orchard Cottage. The stopcock is under the kitchen sink, behind the blue bucket. Burn only dry wood.",
     "copy": "Things to know. The stopcock is under the kitchen sink, behind the blue bucket.",
     "list": "Keys of the flat\n\n- three for the door\n- two for the street door\n- one for the cellar",
-    "long": "The stopcock, " + "which nobody had looked for in many years, " * 12 + "is below the cellar stairs, they say.",
+    "long": "The stopcock, "
+    + "which nobody had looked for in many years, " * 12
+    + "is below the cellar stairs, they say.",
 }
 
 
@@ -71,7 +73,9 @@ def test_what_two_documents_say_alike_is_one_statement_with_two_citations(embedd
 
 def test_a_list_is_quoted_whole(embedder):
     answer = ask("Which keys are there of the flat?", [passage("list"), passage("note", 2)], embedder)
-    assert any("three for the door\n- two for the street door\n- one for the cellar" in s.text for s in answer.statements)
+    assert any(
+        "three for the door\n- two for the street door\n- one for the cellar" in s.text for s in answer.statements
+    )
 
 
 def test_a_statement_is_at_most_320_characters_and_holds_what_matters(embedder):
@@ -86,7 +90,9 @@ def test_the_words_that_matter_are_marked(embedder):
     assert [statement.text[a:b] for a, b in statement.marks] == ["£1,265"]
 
 
-@pytest.mark.parametrize("passages", [[], [passage("note"), passage("lease-2025", 2)]], ids=["nothing found", "other things found"])
+@pytest.mark.parametrize(
+    "passages", [[], [passage("note"), passage("lease-2025", 2)]], ids=["nothing found", "other things found"]
+)
 def test_what_is_not_there_is_not_answered(embedder, passages):
     answer = ask("Which asthma medicine does Jonas take?", passages, embedder)
     assert answer.abstained

@@ -60,7 +60,7 @@ def places() -> Iterator[tuple[str, dict[str, str]]]:
                 yield question["id"], place
 
 
-@pytest.mark.parametrize(("name", "place"), places(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "place"), list(places()), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_quote_stands_in_its_document_as_parsed(name, place):
     documents = {each.part: each for each in parsed(SAMPLE / place["file"]) if isinstance(each, Document)}
     assert place["part"] in documents, f"{name}: the file holds {sorted(documents)}"

@@ -8,6 +8,7 @@ moment, it goes on from them.
 
 import contextlib
 import hashlib
+import heapq
 import os
 import queue
 import stat
@@ -104,6 +105,7 @@ class Pipeline:
         self._renamed: dict[int, set[int]] = {}  # file id → documents in it that lay elsewhere already
         self._again: set[int] = set()  # files to be read once more
         self._embedding: dict[int, int] = {}  # file id → its last chunk; final once the embedder has passed it
+        self._order: list[tuple[int, int]] = []  # the same as a heap, the other way round
         self._cursor = 0
         self._asking = 0
         self._publishing = 0  # commits that the indexes may not show yet
@@ -127,7 +129,7 @@ class Pipeline:
                 "SELECT file.id, coalesce(max(chunk.id), 0) FROM file LEFT JOIN location ON location.file = file.id"
                 " LEFT JOIN chunk ON chunk.document = location.document WHERE file.state = 'embedding' GROUP BY file.id"
             ):
-                self._embedding[file] = last
+                self._follow(file, last)
         for thread in self._threads:
             thread.start()
 
@@ -214,9 +216,10 @@ class Pipeline:
         # The newest first: what was saved a moment ago is what is asked for next.
         with self._work, self.vault.read() as db:
             for file, path, shown in db.execute(
-                "SELECT file.id, file.path, file.shown FROM file JOIN folder ON folder.id = file.folder"
+                # CROSS JOIN: the files by their index, so that only as many are looked at as are wanted
+                "SELECT file.id, file.path, file.shown FROM file CROSS JOIN folder ON folder.id = file.folder"
                 " WHERE file.state = 'waiting' AND NOT folder.paused AND folder.state != 'missing'"
-                " ORDER BY file.changed DESC, file.id LIMIT ?",
+                " ORDER BY file.changed DESC, file.id DESC LIMIT ?",
                 (len(self._claimed) + 1,),
             ):
                 if file not in self._claimed:
@@ -416,7 +419,7 @@ class Pipeline:
             (done.file,),
         ).get
         if last is not None:
-            self._embedding[done.file] = last
+            self._follow(done.file, last)
         db.execute(
             "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ?"
             " WHERE id = ?",
@@ -455,26 +458,16 @@ class Pipeline:
                 " AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
                 (self._cursor, EMBED_CHUNKS),
             ).fetchall()
+            # in the same look: a chunk that is stored in between must not be passed over
+            last: int = rows[-1][0] if rows else db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
             inputs = self._inputs(db, rows)
         if rows:
             order = list(inputs)
             vectors = self.embedder.embed([inputs[key] for key in order])
             values = {key: vector.astype("<f2").tobytes() for key, vector in zip(order, vectors, strict=True)}
-            with self._writing() as (db, _):
-                db.executemany(
-                    # the chunk may have been removed since
-                    "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?",
-                    [(values[row[1]], row[0]) for row in rows],
-                )
-                self._finish_embedded(db, rows[-1][0])
-            self._cursor = rows[-1][0]
+            self._store_vectors([(values[row[1]], row[0]) for row in rows], last)
             return True
-        with self.vault.read() as db:
-            last = db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
-        if self._embedding:
-            with self.vault.write() as db:
-                self._finish_embedded(db, last)
-        self._cursor = max(self._cursor, last)
+        self._store_vectors([], last)
         if not self._claimed and not self._embedding:
             self.progress.started, self.progress.finished = 0.0, 0
         return False
@@ -490,14 +483,39 @@ class Pipeline:
             inputs[key] = chunking.embedded(prefix, heading, texts[document_id][start:end])
         return inputs
 
-    def _finish_embedded(self, db: apsw.Connection, cursor: int) -> None:
-        ready = [file for file, last in list(self._embedding.items()) if last <= cursor]
-        for file in ready:
-            db.execute(
-                "UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'", (time.time(), file)
-            )
+    def _follow(self, file: int, last: int) -> None:
+        """Remember that a file is final once the chunk `last` has its vector."""
+        self._embedding[file] = last
+        heapq.heappush(self._order, (last, file))
+
+    def _store_vectors(self, vectors: Sequence[tuple[bytes, int]], cursor: int) -> None:
+        """Store (value, chunk) pairs; files of which the last chunk is at or before the cursor are final with that."""
+        ready: list[tuple[int, int]] = []
+        while self._order and self._order[0][0] <= cursor:
+            last, file = heapq.heappop(self._order)
+            if self._embedding.get(file) == last:  # not read again meanwhile, nor gone
+                ready.append((file, last))
+        if not (vectors or ready):
+            self._cursor = max(self._cursor, cursor)
+            return
+        try:
+            with self._writing() as (db, _):
+                # the chunk may have been removed since
+                db.executemany(
+                    "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?", vectors
+                )
+                db.executemany(
+                    "UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'",
+                    [(time.time(), file) for file, _ in ready],
+                )
+        except BaseException:
+            for file, last in ready:
+                self._follow(file, last)
+            raise
+        for file, _ in ready:
             self._embedding.pop(file, None)
             self.progress.finished += 1
+        self._cursor = max(self._cursor, cursor)
 
     # --- when a thread fails ----------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ CREATE TABLE file (
 CREATE INDEX file_folder ON file(folder);
 CREATE INDEX file_hash ON file(hash);
 CREATE INDEX file_inode ON file(inode);
-CREATE INDEX file_state ON file(state);
+CREATE INDEX file_state ON file(state, changed);
 
 CREATE TABLE document (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -89,7 +89,7 @@ _ASKED: dict[str, tuple[str, ...]] = {
     "name": (
         r"who(?:m|se)?", r"what (?:is|was|were) .{0,40}\b(?:name|called)",
         r"(?:what|which) (?:\w+ ){0,2}(?:person|people|company|firm|names?|author|king|queen|team|group)",
-        r"(?:what|which) (?:\w+ ){0,2}(?:organi[sz]ation|institution|party|countr(?:y|ies)|cit(?:y|ies)|doctor|dentist)",
+        r"(?:what|which) (?:\w+ ){0,2}(?:organi[sz]ation|institution|party|country|city|cities|doctor|dentist)",
     ),
     "place": (r"where", r"what (?:is|was) .{0,40}\baddress", r"(?:what|which) (?:place|street|town|room)"),
     "reason": (r"why", r"for what reason", r"what (?:caused|is the reason|was the reason)"),

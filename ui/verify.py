@@ -9,6 +9,8 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from ui.command_session import Given, require_vault, running
 from vault.errors import DamagedVaultError, StrongroomError
 
 _MOST_COPIED_BYTES = 1 << 30  # of the database; a larger one is read, but not copied to be tampered with
+_IN_USE = "the vault's own checks were left out: it is open"
+_THREAD_SECONDS = 5.0
 _FLIPS = 64  # bits changed in the header, spread over it
 
 
@@ -34,24 +38,35 @@ class Check:
 def run(given: Given) -> list[Check]:
     """Try everything that can be tried here, the vault's part only where there is one. Locks this process for good."""
     found = [_lock(profile) for profile in ("engine", "page", "worker")]
-    with running(given) as client:
-        if client is not None:
-            held = client.call("protection")
-            told = ", ".join(f"{name}: {len(report.get('refused', ()))} ways refused" for name, report in held.items())
-            found.append(Check("the processes that run now are locked", bool(held), told))
-            found.append(Check("the vault's own checks were left out", True, "`strongroom lock` first: it is in use"))
-            return found
+    found += (at_work := _at_work(given))
+    if any(each.name == _IN_USE for each in at_work):
+        return found
     try:
         require_vault(given)
     except StrongroomError:
         return [*found, Check("the vault's own checks were left out", True, "there is no vault yet")]
-    from engine import lock, rendezvous
+    from engine import lock
 
-    with rendezvous.claim(given.vault, given.state), tempfile.TemporaryDirectory(dir=given.state) as aside:
-        writable = [given.vault, given.state, Path(os.devnull)]
-        lock.limit_files(readable=None, writable=writable)
+    given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=given.state) as aside:
+        lock.limit_files(readable=None, writable=[given.vault, given.state, Path(os.devnull)])
         lock.lock("engine")
         return found + _vault(given, Path(aside))
+
+
+def _at_work(given: Given) -> list[Check]:
+    """What holds the processes that run for this vault."""
+    with running(given) as client:
+        if client is None:
+            return []
+        held = client.call("protection")
+        opened = client.call("status")["state"] == "open"
+    until = time.monotonic() + _THREAD_SECONDS
+    while threading.active_count() > 1 and time.monotonic() < until:
+        time.sleep(0.01)  # the client's own thread: files can be limited only where there is one
+    told = ", ".join(f"{name}: {len(report.get('refused', ()))} ways refused" for name, report in held.items())
+    found = [Check("the processes that run now are locked", bool(held), told)]
+    return [*found, Check(_IN_USE, True, "`strongroom lock` first")] if opened else found
 
 
 def _lock(profile: Any) -> Check:

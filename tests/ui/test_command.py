@@ -632,8 +632,12 @@ def test_lock_ends_what_is_open_and_unlock_opens_it_again(person, served):
     assert status["state"] == "locked"
     assert "documents" not in status
     assert person.run("ask", "x", STRONGROOM_PASSPHRASE_FILE="").returncode == 1
+    names = {each["name"]: each["ok"] for each in person.json("verify")}
+    assert names["the processes that run now are locked"]
+    assert names["a changed bit in the database is noticed"]
     person.ok("unlock")
     assert person.json("status")["state"] == "open"
+    assert "it is open" in [each["name"] for each in person.json("verify")][-1]
 
 
 # --- demo ------------------------------------------------------------------------------------------------------------

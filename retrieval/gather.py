@@ -19,6 +19,7 @@ _SAME_VECTOR = 0.85  # cosine from which two chunks are compared word by word; t
 _SAME_WORDS = 0.9  # share of distinct words in common (Jaccard) from which they count as the same
 _JOINED = 2  # chunks that are joined to one passage at most
 _GAP = 200  # characters between neighbours that are joined: not a quoted reply or a running head's page
+_PHRASE_CHUNKS = 300  # with all words of a quoted phrase that are read to see whether they have it
 _FREE = 2  # passages of one document before its further ones lose
 _LOSS = 0.97  # this share each: others come in between where they are about as good
 
@@ -41,23 +42,46 @@ def gather(  # noqa: PLR0917 - the stages of one search, in their order
     db: "apsw.Connection", snapshot: "Snapshot", scores: select.Scores, mix: "Array", places: "Array", k: int
 ) -> list[Passage]:
     """The first `k` passages of `places` (best first): no text twice, neighbours as one, no document taking all."""
+    import numpy as np
+
     reader = _Reader(db, snapshot)
+    order = _shared_out(snapshot, mix, places)
+    vectors = snapshot.vectors[order]
+    # Without a vector on both sides there is nothing to go by but the words.
+    alike = (vectors @ vectors.T >= _SAME_VECTOR) | ~np.outer(snapshot.embedded[order], snapshot.embedded[order])
     groups: list[list[int]] = []  # each passage's places, the one that was found first in front
     folded: list[list[int]] = []  # the places whose text is that of the passage's first
-    for rank, place in enumerate(_shared_out(snapshot, mix, places)):
+    leads: list[int] = []  # where each passage's first stands in `order`
+    for rank, place in enumerate(order):
         if reader.span(place) is None:
             continue  # removed since this snapshot was made
-        near = next((group for group in groups if rank < k * 3 // 2 and _joins(reader, group, place)), None)
-        if near is not None:
-            near.append(place)
+        owner = snapshot.owners[place]
+        near = (group for group in groups if snapshot.owners[group[0]] == owner and _joins(reader, group, place))
+        group = next(near, None) if rank < k * 3 // 2 else None
+        if group is not None:
+            group.append(place)
             continue
-        same = next((at for at, group in enumerate(groups) if _same(reader, group[0], place)), None)
+        candidates = np.flatnonzero(alike[rank, leads]).tolist()
+        same = next((at for at in candidates if _same(reader, groups[at][0], place)), None)
         if same is not None:
             folded[same].append(place)
         elif len(groups) < k:
             groups.append([place])
             folded.append([])
+            leads.append(rank)
     return [_passage(reader, scores, mix, group, also) for group, also in zip(groups, folded, strict=True)]
+
+
+def with_phrases(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", phrases: Sequence[str]) -> "Array":
+    """Scores in which chunks that have a quoted phrase, word by word, stand above those that do not."""
+    reader = _Reader(db, snapshot)
+    moved = scores
+    for phrase in phrases:
+        for place in select.best(select.having_all(snapshot, terms.terms(phrase), scores), _PHRASE_CHUNKS).tolist():
+            if reader.span(place) is not None and phrase in " ".join(terms.normal(reader.text(place)).split()):
+                moved = scores.copy() if moved is scores else moved
+                moved[place] = min(1.0, moved[place] + 0.5)  # no identifier, no more than half: see select.Scores
+    return moved
 
 
 def _shared_out(snapshot: "Snapshot", mix: "Array", places: "Array") -> list[int]:
@@ -112,9 +136,8 @@ class _Reader:
 
 
 def _joins(reader: _Reader, group: list[int], place: int) -> bool:
-    """Whether a chunk follows or precedes a passage's chunks in their document, with hardly anything between."""
-    owners = reader.snapshot.owners
-    if owners[group[0]] != owners[place] or len(group) >= _JOINED:
+    """Whether a chunk follows or precedes a passage's chunks in the same document, with hardly anything between."""
+    if len(group) >= _JOINED:
         return False
     # A document's chunks got their ids, hence their places, in the order of its text.
     if place == max(group) + 1:
@@ -129,9 +152,6 @@ def _joins(reader: _Reader, group: list[int], place: int) -> bool:
 
 def _same(reader: _Reader, a: int, b: int) -> bool:
     """Whether two chunks say the same, up to white space, case and a word here and there."""
-    embedded, vectors = reader.snapshot.embedded, reader.snapshot.vectors
-    if embedded[a] and embedded[b] and float(vectors[a] @ vectors[b]) < _SAME_VECTOR:
-        return False
     one, two = reader.words(a), reader.words(b)
     return len(one & two) >= _SAME_WORDS * len(one | two)
 

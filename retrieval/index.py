@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOOK = 512  # chunks without a vector that are looked up at a time
 _LOOK_AT_LEAST = 4  # such groups looked at in a refresh before giving up on finding more
 _CANDIDATES = 8  # places looked at for each passage wanted: duplicates fold and neighbours join
+_MOST_CANDIDATES = 200  # more than wanted that are looked at
 _REBUILD = 1024  # removed chunks before memory is laid out anew, if they are also a fifth of all
 
 
@@ -86,7 +87,7 @@ class Index:
 
     def refresh(self, removed: Collection[int] = ()) -> None:
         """Take in what was committed since: new segments, new chunks, new vectors, and the `removed` chunks' going."""
-        with self._writing, self._vault.read() as db:
+        with self._vault.read() as db, self._writing:  # in this order, because a writer may hold the vault already
             old = self._snapshot
             if old is not None and removed:
                 dead = int((~old.alive).sum()) + len(removed)
@@ -114,11 +115,11 @@ class Index:
             return []
         # Scoring needs no connection: whoever writes to the vault is not held up by it.
         scores = select.Scores(snapshot, wanted, vector, allowed)
-        places = select.best(scores.mix, k * _CANDIDATES)
+        count = min(k * _CANDIDATES, k + _MOST_CANDIDATES)
         with self._vault.read() as db:
-            mix = select.with_threads(db, snapshot, scores.mix, places)
-            if mix is not scores.mix:
-                places = select.best(mix, k * _CANDIDATES)
+            scores.mix = gather.with_phrases(db, snapshot, scores.mix, wanted.phrases)
+            mix = select.with_threads(db, snapshot, scores.mix, select.best(scores.mix, count))
+            places = select.best(mix, count)
             return gather.gather(db, snapshot, scores, mix, places, k)
 
     def _next(self, db: "apsw.Connection", old: Snapshot | None, removed: Collection[int]) -> Snapshot:

@@ -80,6 +80,17 @@ def best(scores: "Array", count: int) -> "Array":
     return places[np.argsort(-scores[places], kind="stable")][:count]
 
 
+def having_all(snapshot: "Snapshot", words: Sequence[str], scores: "Array") -> "Array":
+    """The scores of the chunks that have all of the words, -1 for the others."""
+    import numpy as np
+
+    size = len(snapshot.ids)
+    having = np.full(size, bool(words))
+    for word in set(words):
+        having &= rank.bm25(snapshot.parts, [(word, 1.0)], size) > 0
+    return np.where(having, scores, np.float32(-1))
+
+
 def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", places: "Array") -> "Array":
     """Scores in which other mails of the best mails' threads have moved up; `places` are the best ones, in order.
 

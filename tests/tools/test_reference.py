@@ -41,7 +41,7 @@ def _written_commands():
         if page == reference.TARGET:
             continue
         for block in re.findall(
-            r"```[a-z]*\n(.*?)```|((?:^    .*\n)+)", page.read_text(encoding="utf-8"), re.DOTALL | re.M
+            r"```[a-z]*\n(.*?)```|((?:^    .*\n)+)", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
         ):
             for line in "".join(block).splitlines():
                 if found := re.match(r"\s*(?:\$ )?strongroom( [^|#]*)", line):

@@ -31,8 +31,14 @@ def call(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> 
 
 
 def status() -> dict[str, Any]:
-    """The engine's state. The one call that is no user action, so it may be repeated by itself."""
-    found: dict[str, Any] = _line[0].call("status")
+    """The engine's state. The one call that is no user action, so it may be repeated by itself.
+
+    Its `state` is none, locked or open, as the engine says, or gone if there is no engine, with `message` and `hint`.
+    """
+    try:
+        found: dict[str, Any] = _line[0].call("status")
+    except StrongroomError as error:
+        return {"state": "gone", "message": error.message, "hint": error.hint}
     return found
 
 

@@ -4,6 +4,7 @@ Which screen is shown follows from what the engine says: no vault yet, locked, o
 engine does not check again.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -24,18 +25,40 @@ def main() -> None:
     library = st.Page(page_library.show, title="Library", url_path="library")
     folders = st.Page(page_folders.show, title="Folders", url_path="folders")
     current = st.navigation([ask, library, folders], position="hidden")
+    status = link.status()
+    screen = _screen(status)
     try:
-        status = link.status()
-        if status["state"] == "none" or (page_first_run.unfinished() and not link.is_locked(status)):
+        if page_first_run.unfinished() or screen == "none":
             page_first_run.show()
-            return
-        if link.is_locked(status):
+        elif screen == "gone":
+            page_unlock.gone(status)
+        elif screen == "locked":
             page_unlock.show(status)
-            return
-        _bar([ask, library, folders])
-        current.run()
+        else:
+            _bar([ask, library, folders])
+            current.run()
     except StrongroomError as error:
         look.failure(error)
+    _follow(screen)
+
+
+def _screen(status: Mapping[str, Any]) -> str:
+    """What the engine's state calls for: gone, none (no vault yet), locked or open."""
+    return "locked" if link.is_locked(status) else str(status["state"])
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _follow(shown: str) -> None:
+    """Look whether the screen that is shown is still the right one, and draw the page anew if not.
+
+    It is on every screen for another reason too: a browser whose page's process was ended and started anew, as
+    locking does, asks for the page again only if something on it repeats itself.
+    """
+    due = _screen(link.status())
+    if due != shown and not page_first_run.unfinished():
+        if "locking" not in st.session_state:
+            link.forget()
+        link.rerun()
 
 
 def _bar(screens: list[Any]) -> None:
@@ -57,23 +80,17 @@ def _bar(screens: list[Any]) -> None:
 
 @st.fragment(run_every=_REFRESH_S)
 def _state() -> None:
-    try:
-        status = link.status()
-    except StrongroomError:
-        # Nothing stays on the screen that the engine would not show now; the whole page says what is wrong.
-        status = {"state": "none"}
-    if status["state"] == "none" or link.is_locked(status):
-        link.forget()
-        link.rerun()
+    status = link.status()
+    if _screen(status) != "open":
+        return  # `_follow` takes care of that
     st.html(progress(status), width="content")
 
 
-def progress(status: dict[str, object]) -> str:
+def progress(status: Mapping[str, Any]) -> str:
     """The status line: `1,204 of 3,000 files · 12 min left`, or how much there is to ask."""
     files = status["files"]
-    assert isinstance(files, dict)
     total = sum(files.values())
-    to_do = int(str(status.get("to_do") or 0))
+    to_do = int(status.get("to_do") or 0)
     if to_do:
         words = f"{total - to_do:,} of {count(total, 'file')}"
         seconds = status.get("seconds_left")

@@ -13,6 +13,8 @@ from vault.errors import StrongroomError
 
 _LONGEST = 4_000
 """characters of a question; the engine has its own limit"""
+_TURNS = 40
+"""questions with their answers that are shown at once"""
 _EARLIER = 6
 _NEAREST = 5
 _QUOTED = 600
@@ -48,8 +50,11 @@ def _conversation(turns: list[dict[str, Any]]) -> None:
         for key in ("turns", "conversation", "opened"):
             st.session_state.pop(key, None)
         st.rerun()
-    for number, turn in reversed(list(enumerate(turns))):
-        with st.container(key=f"turn-{number}"):
+    # Each turn keeps its place on the page, or for a moment a click on the new answer would reach the old one there.
+    places = [st.container() for _ in range(_TURNS)]
+    first = (len(turns) - 1) // _TURNS * _TURNS
+    for number, turn in enumerate(turns[first:], start=first):
+        with places[first - number - 1], st.container(key=f"turn-{number}"):
             _turn(number, turn)
 
 

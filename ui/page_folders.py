@@ -1,5 +1,6 @@
 """Folders: what is read, how far it is, what failed and why; and when Strongroom locks itself."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ def show() -> None:
     look.title("Folders", "Read and kept up to date. Strongroom never writes there.")
     _progress()
     status = link.status()
+    if status["state"] != "open":
+        return
     for folder in status["folders"]:
         _folder(folder)
     _add()
@@ -30,9 +33,8 @@ def show() -> None:
 @st.fragment(run_every=2)
 def _progress() -> None:
     status = link.status()
-    if status["state"] == "none" or link.is_locked(status):
-        link.forget()
-        link.rerun()
+    if status["state"] != "open" or link.is_locked(status):
+        return  # the page follows by itself
     files: Mapping[str, int] = status["files"]
     total, to_do = sum(files.values()), int(status.get("to_do") or 0)
     failed = files.get("failed", 0)
@@ -81,11 +83,11 @@ def _folder(folder: Mapping[str, Any]) -> None:
                 data_testid="folder",
             )
         )
-        if folder["paused"]:
-            if st.button("Resume", key=f"resume-{folder['id']}", icon=":material/play_arrow:", type="tertiary"):
-                _do("folders.resume", folder)
-        elif st.button("Pause", key=f"pause-{folder['id']}", icon=":material/pause:", type="tertiary"):
-            _do("folders.pause", folder)
+        paused = bool(folder["paused"])
+        # One button with one key: were they two that take turns, a click while they change places would reach neither.
+        icon = ":material/play_arrow:" if paused else ":material/pause:"
+        if st.button("Resume" if paused else "Pause", key=f"pause-{folder['id']}", icon=icon, type="tertiary"):
+            _do("folders.resume" if paused else "folders.pause", folder)
         if st.button("Remove", key=f"remove-{folder['id']}", icon=":material/delete:", type="tertiary"):
             _remove(folder)
 
@@ -184,7 +186,9 @@ def _locking(status: Mapping[str, Any]) -> None:
 
 
 def lock() -> None:
-    """Lock at once, as the user wished: the engine ends, and its memory with it."""
-    link.call("lock", mode="all")
+    """Lock at once, as the user wished: the engine ends, and its memory with it. The page's process follows."""
+    with contextlib.suppress(StrongroomError):  # it may be gone before it has answered
+        link.call("lock", mode="all")
     link.forget()
+    st.session_state["locking"] = True
     link.rerun()

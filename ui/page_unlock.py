@@ -1,5 +1,6 @@
 """The lock: asks for the passphrase."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -35,6 +36,16 @@ def show(status: dict[str, Any]) -> None:
             )
             if st.form_submit_button("Unlock", type="primary", width="stretch"):
                 _unlock(passphrase, accept_older=older)
+
+
+def gone(status: Mapping[str, Any]) -> None:
+    """What stands here while there is no engine: until locking has put new processes in the place of the old ones."""
+    with st.container(key="door"):
+        st.html(tag("div.door", look.MARK))
+        if "locking" in st.session_state:
+            look.title("Locking…", "The processes that held your papers and keys are ending.")
+        else:
+            look.notice("bad", status["message"], status["hint"])
 
 
 def _unlock(passphrase: str, *, accept_older: bool) -> None:

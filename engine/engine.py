@@ -227,6 +227,8 @@ class Engine:
             )
             if not scanning and not to_do:
                 break
+            if opened.pipeline.broken:
+                raise StrongroomError(opened.pipeline.failure, "`strongroom lock` starts the engine anew")
             if until is not None and time.monotonic() > until:
                 break
             self._active = self._now()

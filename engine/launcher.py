@@ -309,7 +309,7 @@ def _answer(stand: _Stand, life: _Life, line: bytes) -> dict[str, Any]:
         case {"page": bool(browser)} if life.tokens is not None:
             return {"done": browser and stand.shown.page(_address(stand, life)), "url": _address(stand, life)}
         case {"open": str(path)}:
-            return {"done": show_file(path)}
+            return {"done": show_file(path, kept_out=(stand.vault, stand.state))}
         case _:
             return {"done": False}
 

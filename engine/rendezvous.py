@@ -18,7 +18,7 @@ class EngineRunningError(StrongroomError):
     def __init__(self, vault_folder: Path) -> None:
         super().__init__(
             f"Strongroom is already at work on the vault at {vault_folder}",
-            "wait until that is done, or end it with `strongroom lock`",
+            "wait until that is done; Ctrl-C ends `strongroom open` or `serve` in its terminal",
         )
 
 

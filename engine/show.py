@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -40,11 +41,18 @@ class Shown:
                 del self._redirects[path]
 
 
-def show_file(path: str) -> bool:
-    """Open a document's file with the desktop's program for it: an existing file, and none that is itself a program."""
+def show_file(path: str, *, kept_out: Sequence[Path]) -> bool:
+    """Open a document's file with the desktop's program for it: an existing file, and none that is itself a program.
+
+    Nor one in the folders `kept_out`, where the engine may write: a web page that it put there, shown in the browser,
+    would be its way out.
+    """
     try:
         status = os.stat(path)
+        real = Path(os.path.realpath(path, strict=True))
     except (OSError, ValueError):
+        return False
+    if any(real.is_relative_to(os.path.realpath(folder)) for folder in kept_out):
         return False
     harmless = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o111 and not path.endswith(".desktop")
     return os.path.isabs(path) and harmless and _run_opener(path)

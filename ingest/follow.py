@@ -16,6 +16,7 @@ import apsw
 from ingest import filesystem, scan
 from ingest.pipeline import Pipeline
 from ingest.scan import Changes, Entry, Known, Unread
+from ingest.settled import is_settled
 from ingest.watch import Report, Watcher
 from retrieval import keyword
 from vault import documents
@@ -195,21 +196,31 @@ class Follower:
             found: list[Entry | Unread] = []
             known: list[Known] = []
             inodes_stay = True
+            here: list[Folder] = []
             folders = [folder for folder in self._folders() if only is None or folder.id in only]
             for folder in folders:
                 if folder.paused or not self._present(folder):
                     continue
+                here.append(folder)
                 inodes_stay = inodes_stay and filesystem.of(folder.path).inodes_stay
                 if paths is None:
                     found += scan.scan(folder.path, leave_out=self._kept_out)
                     known += self._files(folder)
-                elif here := [p for p in paths if p == folder.path or scan.is_below(p, folder.path)]:
-                    places = scan.outermost(here)
+                elif inside := [p for p in paths if p == folder.path or scan.is_below(p, folder.path)]:
+                    places = scan.outermost(inside)
                     found += scan.look(folder.path, places, leave_out=self._kept_out)
                     known += self._files(folder, places)
             if paths is not None:
                 known += self._left(found, known)
-            self._apply(scan.compare(found, known, inodes_stay=inodes_stay), folders)
+            # A file that is still being written is looked at again when it is not.
+            open_still = {e.path for e in found if isinstance(e, Entry) and not e.reason and not is_settled(e)}
+            self._watcher.later(open_still)
+            found = [each for each in found if each.path not in open_still]
+            known = [row for row in known if row.path not in open_still]
+            changes = scan.compare(found, known, inodes_stay=inodes_stay)
+            if changes.gone and not all(self._present(folder) for folder in here):
+                return  # its drive was pulled while it was looked at
+            self._apply(changes, folders)
 
     def _present(self, folder: Folder) -> bool:
         """Whether the folder is there; a drive that is not mounted is no deletion."""

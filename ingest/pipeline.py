@@ -118,6 +118,9 @@ class Pipeline:
             threading.Thread(target=self._guarded, args=(self._embed_chunks,), name="embed"),
         ]
         self.failure = ""
+        """why the work does not go on, in words"""
+        self.broken = False
+        """whether it cannot go on until the engine is started anew"""
 
     # --- what others call -------------------------------------------------------------------------------------------
 
@@ -204,10 +207,12 @@ class Pipeline:
             self.progress.current[file] = shown
             try:
                 finished = self._read_file(file, path)
-            except BaseException:
+            except StrongroomError:
                 with self._work:
                     self._claimed.discard(file)
                 raise
+            except Exception as error:  # noqa: BLE001 - the file's state tells it, and the other files go on
+                finished = Finished(file, path, 0, 0, None, "failed", f"an error in Strongroom: {type(error).__name__}")
             finally:
                 self.progress.current.pop(file, None)
             self._put(finished)
@@ -270,7 +275,7 @@ class Pipeline:
         notes: list[str] = []
         count = 0
         foreign = False
-        name = os.fsdecode(os.path.basename(path))
+        name = os.path.basename(path).decode(errors="replace")  # a name need not be text; what is embedded must
         try:
             for each in self.zygote.parse(descriptor, name, sha256=digest.hex()):
                 if self._stop.is_set():
@@ -528,6 +533,10 @@ class Pipeline:
             except StrongroomError as error:
                 self.failure = f"{error.message}; {error.hint}" if error.hint else error.message
                 self._stop.wait(5.0)
+            except Exception as error:
+                self.broken = True
+                self.failure = f"stopped by an error in Strongroom: {type(error).__name__}"
+                raise
             else:
                 return
 

@@ -384,3 +384,50 @@ def test_unfinished_work_is_taken_up_again(engine, start):
     assert {state for state, _ in states(again).values()} == {"done"}
     status = again.status()
     assert status["vectors"] == status["chunks"] > 0
+
+
+def test_a_file_with_a_name_that_is_no_text_is_read(engine, papers):
+    with open(os.fsencode(papers) + b"/jam\xff.txt", "w") as file:
+        file.write("The jam of the damson tree keeps for two years.")
+    assert eventually(lambda: "damson" in str(engine.search("damson jam")["hits"]))
+
+
+def test_a_file_that_is_still_being_written_is_waited_for(engine, papers):
+    with (papers / "growing.txt").open("w") as file:
+        file.write("The first half is about otters. ")
+        file.flush()
+        engine.opened().follower.read_again()
+        finish(engine)
+        assert "growing.txt" not in states(engine)
+        file.write("The second half is about ospreys.")
+    assert eventually(lambda: first(engine, "ospreys") == "growing.txt")
+
+
+def test_an_error_of_ours_costs_one_file_and_is_said(engine, papers, monkeypatch):
+    from ingest import chunk
+
+    cut = chunk.chunk
+
+    def failing(document, *rest):
+        if "pelican" in document.text:
+            raise ZeroDivisionError
+        return cut(document, *rest)
+
+    monkeypatch.setattr(chunk, "chunk", failing)
+    (papers / "odd.txt").write_text("A pelican.")
+    assert eventually(lambda: states(engine).get("odd.txt", ("",))[0] == "failed")
+    assert "ZeroDivisionError" in states(engine)["odd.txt"][1]
+    (papers / "plain.txt").write_text("A cormorant on the pier.")
+    assert eventually(lambda: first(engine, "cormorant pier") == "plain.txt")
+
+
+def test_waiting_ends_where_the_work_cannot_go_on(engine, papers, monkeypatch):
+    def failing(_batch):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(engine.opened().pipeline, "_store", failing)
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    (papers / "more.txt").write_text("More.")
+    assert eventually(lambda: engine.opened().pipeline.broken)
+    with pytest.raises(StrongroomError, match="ZeroDivisionError"):
+        engine.wait(seconds=30)

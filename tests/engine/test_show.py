@@ -1,0 +1,54 @@
+"""What the launcher shows for the engine, and what it refuses to."""
+
+import os
+import stat
+
+import pytest
+
+from engine.show import show_file
+
+
+@pytest.fixture
+def opened(tmp_path, monkeypatch):
+    """A desktop with a program that writes down what it is asked to open."""
+    log = tmp_path / "opened"
+    program = tmp_path / "bin" / "xdg-open"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {log}.part && mv {log}.part {log}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    def what() -> str:
+        pid, _ = os.waitpid(-1, 0)
+        assert pid
+        return log.read_text()
+
+    return what
+
+
+def test_a_documents_file_is_opened_by_the_desktop(tmp_path, opened):
+    letter = tmp_path / "a letter; with $(odd) name.txt"
+    letter.write_text("Dear all")
+    assert show_file(str(letter), kept_out=[])
+    assert opened() == str(letter)
+
+
+@pytest.mark.parametrize("way", ["straight", "link"])
+def test_nothing_the_engine_can_have_written_is_opened(tmp_path, opened, way):
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    page = vault / "page.html"
+    page.write_text("<img src=http://example.org/secret>")
+    (tmp_path / "link.html").symlink_to(page)
+    path = page if way == "straight" else tmp_path / "link.html"
+    assert not show_file(str(path), kept_out=[vault])
+
+
+def test_a_program_a_folder_and_a_relative_path_are_not_opened(tmp_path, opened, monkeypatch):
+    program = tmp_path / "run.sh"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "note.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    for path in (program, tmp_path, "note.txt", tmp_path / "nowhere", "a\0b"):
+        assert not show_file(str(path), kept_out=[])

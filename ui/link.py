@@ -56,7 +56,8 @@ def forget() -> None:
 
 
 def rerun() -> NoReturn:
-    """Draw the whole page anew, also from inside a fragment."""
+    """Draw the whole page anew, also from inside a fragment. For what a click changes, `on_click` is better: it needs
+    no second run, during which a click on something else could be lost."""
     import streamlit as st
 
     st.rerun(scope="app")

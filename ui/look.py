@@ -5,9 +5,10 @@ The styles are in assets/page.css. There, the markup that Streamlit makes is add
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ui.shown import escape, line, tag
 
@@ -62,16 +63,28 @@ def failure(error: Exception) -> None:
     notice("bad", getattr(error, "message", "") or "something went wrong", getattr(error, "hint", ""))
 
 
-def pick(key: str, html: str, label: str, *, chosen: bool = False) -> bool:
-    """Something that is clicked as a whole. `html` is already escaped; `label` is ours, read out by screen readers.
+def pick(
+    key: str,
+    html: str,
+    label: str,
+    number: int | None = None,
+    *,
+    chosen: bool = False,
+    on_click: Callable[..., None] | None = None,
+    args: tuple[Any, ...] = (),
+) -> bool:
+    """Something that is clicked as a whole. `html` is already escaped; `label` is ours, and read out by screen readers
+    with `number`.
 
-    True in the run that follows the click.
+    True in the run that follows the click; before that run `on_click` is called with `args`.
     """
     import streamlit as st
 
     with st.container(key=f"pick-{key}"):
         st.html(tag("div.chosen" if chosen else "div", html))
-        return st.button(label, key=f"go-{key}")
+        return st.button(
+            label if number is None else f"{label} {number}", key=f"go-{key}", on_click=on_click, args=args
+        )
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

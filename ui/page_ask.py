@@ -40,22 +40,26 @@ def _conversation(turns: list[dict[str, Any]]) -> None:
         page_purge.receipt()
         if not turns and not _welcome():
             return
-    typed = st.chat_input("Ask on…" if turns else "Ask your papers…", key="question", max_chars=_LONGEST)
+    typed = st.chat_input(
+        "Ask on…" if turns else "Ask your papers…", key="question", max_chars=_LONGEST, on_submit=page_passage.close
+    )
     if typed:
         _ask(turns, typed)
     if not turns:
         _hints()
         return
-    if st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary"):
-        for key in ("turns", "conversation", "opened"):
-            st.session_state.pop(key, None)
-        st.rerun()
+    st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary", on_click=_anew)
     # Each turn keeps its place on the page, or for a moment a click on the new answer would reach the old one there.
     places = [st.container() for _ in range(_TURNS)]
     first = (len(turns) - 1) // _TURNS * _TURNS
     for number, turn in enumerate(turns[first:], start=first):
         with places[first - number - 1], st.container(key=f"turn-{number}"):
             _turn(number, turn)
+
+
+def _anew() -> None:
+    for key in ("turns", "conversation", "opened"):
+        st.session_state.pop(key, None)
 
 
 def _welcome() -> bool:
@@ -106,12 +110,12 @@ def _ask(turns: list[dict[str, Any]], typed: str) -> None:
                 reading.html(tag("div.after", f"reading {names}"))
 
             answer = link.call("ask", on_notify=stage, question=typed, **_conversation_of())
+            # At once: with the next thing that is drawn, a click meanwhile would end this run.
+            st.session_state["conversation"] = answer["conversation"]
+            turns.append(answer)
     except StrongroomError as error:
         look.failure(error)
         return
-    st.session_state["conversation"] = answer.get("conversation")
-    turns.append(answer)
-    page_passage.close()
     st.rerun()
 
 
@@ -181,18 +185,24 @@ def _statement(
     )
     if not cited:
         st.html(html)
-    elif look.pick(f"say-{turn}-{n}", html, f"Open passage {cited[0]}"):
-        page_passage.open_source(sources, cited[0] - 1)
-        st.rerun()
+    else:
+        opening = (sources, cited[0] - 1)
+        look.pick(f"say-{turn}-{n}", html, "Open passage", cited[0], on_click=page_passage.open_source, args=opening)
 
 
 def _cards(turn: int, sources: Sequence[Mapping[str, Any]]) -> None:
     state = page_passage.opened() or {}
     for n, source in enumerate(sources):
         chosen = bool(state) and bool(state["sources"]) and _place(state["sources"][state["at"]]) == _place(source)
-        if look.pick(f"source-{turn}-{n}", card(source, n + 1), f"Open passage {n + 1}", chosen=chosen):
-            page_passage.open_source(sources, n)
-            st.rerun()
+        look.pick(
+            f"source-{turn}-{n}",
+            card(source, n + 1),
+            "Open passage",
+            n + 1,
+            chosen=chosen,
+            on_click=page_passage.open_source,
+            args=(sources, n),
+        )
 
 
 def card(hit: Mapping[str, Any], number: int) -> str:

@@ -89,9 +89,7 @@ def _list() -> None:
         return
     with st.container(key="rows"):
         for row in found["rows"]:
-            if look.pick(f"file-{row['id']}", _row(row), "Open file", chosen=_is_open(row)):
-                _open(row)
-                st.rerun()
+            look.pick(f"file-{row['id']}", _row(row), "Open file", chosen=_is_open(row), on_click=_open, args=(row,))
     _pager(found["total"], offset, "offset")
 
 
@@ -127,14 +125,16 @@ def _open(row: dict[str, Any]) -> None:
         page_passage.open_document(row["documents"][0]["id"])
 
 
+def _put_away() -> None:
+    st.session_state["file"] = None
+
+
 def _file(row: Mapping[str, Any]) -> None:
     """A file that holds no document, or more than one."""
     with st.container(key="passage"):
         with st.container(horizontal=True):
             st.space("stretch")
-            if st.button("Close", key="close", icon=":material/close:", type="tertiary"):
-                st.session_state["file"] = None
-                st.rerun()
+            st.button("Close", key="close", icon=":material/close:", type="tertiary", on_click=_put_away)
         colour, words = STATES.get(row["state"], ("faint", row["state"]))
         name = str(row["path"]).rpartition("/")[2]
         st.html(
@@ -177,9 +177,8 @@ def _inside(row: Mapping[str, Any]) -> None:
             tag("div.name", line(document["title"] or document.get("part") or "without a title"), dir="auto"),
             tag("div.meta", " · ".join(each for each in about if each)),
         )
-        if look.pick(f"document-{number}", html, f"Open document {number + 1}"):
-            page_passage.open_document(document["id"])
-            st.rerun()
+        opening = page_passage.open_document
+        look.pick(f"document-{number}", html, "Open document", number + 1, on_click=opening, args=(document["id"],))
     if total > len(documents):
         _pager(total, offset, "inside")
 
@@ -189,13 +188,11 @@ def _pager(total: int, offset: int, name: str) -> None:
         last = min(offset + _ROWS, total)
         st.html(tag("span.state", f"{offset + 1:,} to {last:,} of {total:,}"), width="content")
         st.space("stretch")
-        if st.button(
-            "Previous", key=f"{name}-back", icon=":material/chevron_left:", type="tertiary", disabled=offset == 0
-        ):
-            st.session_state[name] = max(0, offset - _ROWS)
-            st.rerun()
-        if st.button(
-            "Next", key=f"{name}-on", icon=":material/chevron_right:", type="tertiary", disabled=last >= total
-        ):
-            st.session_state[name] = offset + _ROWS
-            st.rerun()
+
+        def turn(by: int) -> None:
+            st.session_state[name] = max(0, offset + by)
+
+        back, on = ":material/chevron_left:", ":material/chevron_right:"
+        begun, ended = offset == 0, last >= total
+        st.button("Previous", f"{name}-back", icon=back, type="tertiary", disabled=begun, on_click=turn, args=(-_ROWS,))
+        st.button("Next", f"{name}-on", icon=on, type="tertiary", disabled=ended, on_click=turn, args=(_ROWS,))

@@ -6,7 +6,7 @@ what was clicked, and over it in a narrow window.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -74,6 +74,10 @@ def close() -> None:
     st.session_state.pop("opened", None)
 
 
+def _look_at(low: int, high: int) -> None:
+    st.session_state["opened"] |= {"from": low, "to": high}
+
+
 def show() -> None:
     """Draw what is open."""
     state = opened()
@@ -89,27 +93,24 @@ def show() -> None:
             return
         stretch = _from_a_beginning(_without_fields(stretch, state), state["start"])
         st.html(_header(document, state))
-        if stretch["cut"] and st.button(
-            "Show what comes before", key="earlier", icon=":material/expand_less:", type="tertiary"
-        ):
-            state["from"] = max(0, stretch["start"] - _MORE)
-            state["to"] = min(state["to"], state["from"] + _MOST)
-            st.rerun()
+        if stretch["cut"]:
+            low = max(0, stretch["start"] - _MORE)
+            more = (low, min(state["to"], low + _MOST))
+            up = ":material/expand_less:"
+            st.button("Show what comes before", "earlier", icon=up, type="tertiary", on_click=_look_at, args=more)
         body = reading(stretch, state["start"], state["end"])
         st.html(tag("div.reading", body, dir="auto", data_testid="passage-text"))
-        if stretch["end"] < stretch["total"] and st.button(
-            "Show what comes after", key="later", icon=":material/expand_more:", type="tertiary"
-        ):
-            state["to"] = stretch["end"] + _MORE
+        if stretch["end"] < stretch["total"]:
             # The engine gives so much at a time; beyond it the window moves on instead of growing.
-            state["from"] = max(state["from"], state["to"] - _MOST)
-            st.rerun()
+            high = stretch["end"] + _MORE
+            more = (max(state["from"], high - _MOST), high)
+            down = ":material/expand_more:"
+            st.button("Show what comes after", "later", icon=down, type="tertiary", on_click=_look_at, args=more)
         for number, part in enumerate(document.get("attachments", ())[:20]):
             name = tag("div.name", line(part["title"] or part["part"]), dir="auto")
             html = tag("div.card", name, tag("div.meta", "Attachment"))
-            if look.pick(f"part-{number}", html, f"Open attachment {number + 1}"):
-                open_document(part["id"])
-                st.rerun()
+            opening = (part["id"],)
+            look.pick(f"part-{number}", html, "Open attachment", number + 1, on_click=open_document, args=opening)
         _actions(document)
 
 
@@ -159,23 +160,16 @@ def _buttons(state: dict[str, Any]) -> None:
     sources, at = state["sources"], state["at"]
     with st.container(horizontal=True, key="passage-buttons", vertical_alignment="center"):
         if len(sources) > 1:
-            if st.button("Previous", key="previous", icon=":material/chevron_left:", type="tertiary", disabled=at == 0):
-                open_source(sources, at - 1)
-                st.rerun()
-            st.html(f'<span class="state">{at + 1} of {len(sources)}</span>', width="content")
-            if st.button(
-                "Next",
-                key="next",
-                icon=":material/chevron_right:",
-                type="tertiary",
-                disabled=at + 1 >= len(sources),
-            ):
-                open_source(sources, at + 1)
-                st.rerun()
+            _turn("Previous", ":material/chevron_left:", sources, at - 1)
+            st.html(tag("span.state", f"{at + 1} of {len(sources)}"), width="content")
+            _turn("Next", ":material/chevron_right:", sources, at + 1)
         st.space("stretch")
-        if st.button("Close", key="close", icon=":material/close:", type="tertiary"):
-            close()
-            st.rerun()
+        st.button("Close", key="close", icon=":material/close:", type="tertiary", on_click=close)
+
+
+def _turn(words: Literal["Previous", "Next"], icon: str, sources: Sequence[Mapping[str, Any]], to: int) -> None:
+    there = 0 <= to < len(sources)
+    st.button(words, words, icon=icon, type="tertiary", disabled=not there, on_click=open_source, args=(sources, to))
 
 
 def _header(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:

@@ -69,9 +69,11 @@ def receipt() -> None:
         st.html(_summary(found))
         with st.expander("What was looked for, and what a purge cannot reach"):
             st.html(_details(found))
-        if st.button("Put away", type="tertiary", key="put-away"):
-            del st.session_state["receipt"]
-            st.rerun()
+        st.button("Put away", type="tertiary", key="put-away", on_click=_put_away)
+
+
+def _put_away() -> None:
+    del st.session_state["receipt"]
 
 
 def _summary(found: Mapping[str, Any]) -> str:

@@ -15,9 +15,12 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def zygote():
-    """The process that forks parse workers, as every engine has one."""
+    """The process that forks parse workers, as every engine has one.
+
+    Forked before anything heavy is in this process: a worker's limit on address space counts what it was born with.
+    """
     from engine.zygote import Zygote
 
     started = Zygote.start()

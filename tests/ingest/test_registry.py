@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.zygote import WorkerDiedError, Zygote
+from engine.zygote import WorkerDiedError
 from ingest import registry
 from ingest.registry import Context, UnreadableError, UnsupportedError, digest, parse, recognise
 from vault.records import Block, Document, Problem
@@ -223,31 +223,27 @@ print(sorted(set(sys.modules) - before))
     assert done.stdout.strip() == "[]"
 
 
-def test_every_hostile_file_ends_in_a_document_a_problem_or_a_reason(shared_data):
+def test_every_hostile_file_ends_in_a_document_a_problem_or_a_reason(shared_data, zygote):
     """1,120 files from parsers' own test suites, each in a locked worker, as in use."""
-    zygote = Zygote.start()
     died = {}
     silent = []
     reasons = []
     documents = 0
-    try:
-        for path in sorted(each for each in (shared_data / "parsers").rglob("*") if each.is_file()):
-            with path.open("rb") as file:
-                try:
-                    found = list(zygote.parse(file.fileno(), path.name))
-                except (UnreadableError, UnsupportedError) as error:
-                    reasons.append(error.message)
-                except WorkerDiedError as error:
-                    died[path.name] = error.message
-                else:
-                    documents += any(isinstance(each, Document) for each in found)
-                    if not found:
-                        silent.append(path)
-    finally:
-        zygote.close()
+    for path in sorted(each for each in (shared_data / "parsers").rglob("*") if each.is_file()):
+        with path.open("rb") as file:
+            try:
+                found = list(zygote.parse(file.fileno(), path.name))
+            except (UnreadableError, UnsupportedError) as error:
+                reasons.append(error.message)
+            except WorkerDiedError as error:
+                died[path.name] = error.message
+            else:
+                documents += any(isinstance(each, Document) for each in found)
+                if not found:
+                    silent.append(path)
     assert not silent
     assert all(each[0].islower() and not each.endswith(".") for each in reasons)
     # What works outside the lock works inside: no import that preload missed, no system call that is refused.
     assert not [each for each in reasons if "PermissionError" in each or "PanicException" in each]
-    assert documents > 1000
     assert not died
+    assert documents > 1000

@@ -35,7 +35,9 @@ from vault.vault import Vault
 READERS = 2  # one a core of the smallest machine; parsing hides behind embedding
 COMMIT_DOCUMENTS = 256  # documents a commit at most: bounds both what a crash repeats and how long a question waits
 COMMIT_SECONDS = 0.25  # and this long at most, so that a saved file is found within a second
-EMBED_CHUNKS = 32  # a batch; a question waits for at most one
+EMBED_CHUNKS = 64  # a commit
+EMBED_AT_ONCE = 16  # a question waits for at most these: a seventh of a second on two cores, and both have work
+GIVE_WAY_SECONDS = 1.0  # at most, so that many questions one after the other do not stop the work
 _FOREIGN = "in a language that the embedding model does not know: found by its words"
 _SHOWN_PROBLEMS = 3  # in a file's reason; the rest are counted
 
@@ -151,7 +153,7 @@ class Pipeline:
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
-        """Hold embedding back while a question is answered, so that it has the processor."""
+        """Hold the work back while a question is answered, so that it has the processor."""
         with self._work:
             self._asking += 1
         try:
@@ -160,6 +162,13 @@ class Pipeline:
             with self._work:
                 self._asking -= 1
                 self._work.notify_all()
+
+    def _give_way(self) -> None:
+        """Wait while a question is answered."""
+        until = time.monotonic() + GIVE_WAY_SECONDS
+        with self._work:
+            while self._asking and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+                self._work.wait(left)
 
     def to_do(self) -> int:
         """Files that have not reached their final state, or that the indexes do not show yet."""
@@ -288,6 +297,7 @@ class Pipeline:
                 count += 1
                 if each.note:
                     notes.append(f"{each.part}: {each.note}" if each.part else each.note)
+                self._give_way()
                 read = self._prepare(file, each, name)
                 foreign = foreign or bool(read.language)
                 self._put(read)
@@ -353,6 +363,7 @@ class Pipeline:
                     batch.append(self._read.get(timeout=min(left, 0.02)))
                 except queue.Empty:
                     break  # the readers are slower than this: whoever waits for these files should not
+            self._give_way()
             self._unstored = batch
             self._store(batch)
             self._unstored = []
@@ -446,10 +457,9 @@ class Pipeline:
     def _embed_chunks(self) -> None:
         while not self._stop.is_set():
             self.progress.paused = self._pause()
-            with self._work:
-                if self._asking or self.progress.paused:
-                    self._work.wait(timeout=1.0)
-                    continue
+            if self.progress.paused:
+                self._stop.wait(1.0)
+                continue
             if not self._embed_batch():
                 with self._work:
                     self._work.wait(timeout=1.0)
@@ -467,9 +477,14 @@ class Pipeline:
             last: int = rows[-1][0] if rows else db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
             inputs = self._inputs(db, rows)
         if rows:
-            order = list(inputs)
-            vectors = self.embedder.embed([inputs[key] for key in order])
-            values = {key: vector.astype("<f2").tobytes() for key, vector in zip(order, vectors, strict=True)}
+            values: dict[bytes, bytes] = {}
+            # By length, so that what is embedded at once is of like length and little of it is padding.
+            order = sorted(inputs, key=lambda key: len(inputs[key]))
+            for at in range(0, len(order), EMBED_AT_ONCE):
+                self._give_way()
+                some = order[at : at + EMBED_AT_ONCE]
+                vectors = self.embedder.embed([inputs[key] for key in some])
+                values.update((key, vector.astype("<f2").tobytes()) for key, vector in zip(some, vectors, strict=True))
             self._store_vectors([(values[row[1]], row[0]) for row in rows], last)
             return True
         self._store_vectors([], last)

@@ -1,6 +1,8 @@
 """The whole engine on real files: parse workers, vault, indexes, watcher; without a process of its own."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from engine.engine import Engine
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
 
+ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase for tests"
 LEASE = """# Lease of the garage in Mill Lane
 
@@ -431,3 +434,71 @@ def test_waiting_ends_where_the_work_cannot_go_on(engine, papers, monkeypatch):
     assert eventually(lambda: engine.opened().pipeline.broken)
     with pytest.raises(StrongroomError, match="ZeroDivisionError"):
         engine.wait(seconds=30)
+
+
+def test_on_battery_embedding_waits_and_words_find_all_the_same(start, papers, monkeypatch):
+    monkeypatch.setattr("engine.engine._on_battery", lambda: True)
+    engine = start(create=True)
+    engine.folders_add(str(papers))
+    assert eventually(lambda: first(engine, "six weeks' notice") == "garage.md")
+    assert {state for state, _ in states(engine).values()} == {"embedding"}
+    status = engine.status()
+    assert status["vectors"] == 0
+    assert "battery" in status["reason"]
+    monkeypatch.setattr("engine.engine._on_battery", lambda: False)
+    finish(engine)
+    assert engine.status()["vectors"] == engine.status()["chunks"] > 0
+
+
+def test_a_full_disk_is_said_loses_nothing_and_the_work_goes_on_when_there_is_room(engine, papers):
+    vault = engine.opened().vault
+    with vault.read() as db:
+        room = db.pragma("max_page_count")
+        db.pragma("max_page_count", db.pragma("page_count"))
+    (papers / "long.txt").write_text("\n\n".join(f"Paragraph {n} tells of the heron {n * n}." * 9 for n in range(900)))
+    assert eventually(lambda: "full" in engine.status()["reason"], seconds=40), engine.status()
+    assert first(engine, "six weeks' notice") == "garage.md"
+    with vault.read() as db:
+        db.pragma("max_page_count", room)
+    assert eventually(lambda: first(engine, "heron 810000 808201") == "long.txt", seconds=40)
+    finish(engine)
+    assert engine.status()["reason"] == ""
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from engine import client
+root = Path(sys.argv[1])
+with client.in_process(root / "vault", root / "state") as engine:
+    engine.call("unlock", passphrase=sys.argv[2])
+    print("begun", flush=True)
+    engine.call("wait")
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(start, papers, tmp_path, shared_data):
+    mails = sorted(each for each in (shared_data / "emails/enron_maildir/maildir").rglob("*") if each.is_file())[:150]
+    for number, mail in enumerate(mails):
+        (papers / f"{number}.eml").write_bytes(mail.read_bytes())
+    engine = start(create=True)
+    engine.settings_set("embed_on_battery", value=True)
+    engine.folders_add(str(papers))
+    engine.close()
+    for seconds in (0.2, 0.7, 1.3):
+        child = subprocess.Popen(
+            [sys.executable, "-c", KILLED, tmp_path, PASSPHRASE], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        assert child.stdout.readline() == "begun\n"
+        time.sleep(seconds)
+        child.kill()
+        child.wait()
+    again = start()
+    finish(again)
+    assert {state for state, _ in states(again).values()} == {"done"}
+    status = again.status()
+    assert status["vectors"] == status["chunks"] > 100
+    with again.opened().vault.read() as db:
+        assert db.execute("SELECT count(DISTINCT file) FROM location").get == len(mails) + 2
+        assert db.execute("SELECT count(*) FROM chunk").get == status["chunks"]
+    assert first(again, "six weeks' notice") == "garage.md"

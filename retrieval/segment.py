@@ -71,7 +71,7 @@ class Segment:
     def find(self, term: bytes) -> int:
         """The number of `term`, or -1."""
         low, high = 0, len(self.term_starts) - 2
-        starts, body = self.term_starts, self.terms
+        starts, body = memoryview(self.term_starts), self.terms  # gives plain numbers, which NumPy does slowly
         while low <= high:
             middle = (low + high) // 2
             there = body[starts[middle] : starts[middle + 1]]

@@ -5,10 +5,11 @@ Layout, little-endian; n chunks, t terms, p postings:
     bytes   what
     4       `SRK1`
     4 × 4   n, t, p, b (bytes of all terms together), uint32
+    4       zeros, so that every number below stands at a multiple of its size: NumPy is slow on others
     8 n     chunk ids, int64, ascending
-    2 n     chunk lengths in terms, uint16, cut off at 65,535
     4 (t+1) where each term's bytes begin, uint32; the last is b
     4 (t+1) where each term's postings begin, uint32; the last is p
+    2 n     chunk lengths in terms, uint16, cut off at 65,535
     2 p     postings: the chunk's place in the list of ids, uint16, ascending within a term
     p       how often the term stands in that chunk, uint8, cut off at 255
     b       the terms, UTF-8, sorted by their bytes
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 MOST_CHUNKS = 1 << 16
 _MAGIC = b"SRK1"
-_HEAD = struct.Struct("<4s4I")
+_HEAD = struct.Struct("<4s4I4x")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,10 @@ class Segment:
         return self._signatures
 
     @cached_property
+    def _term_starts(self) -> memoryview:
+        return memoryview(self.term_starts)  # type: ignore[arg-type]  # an array is a buffer
+
+    @cached_property
     def _signatures(self) -> "tuple[Array, Array]":
         import numpy as np
 
@@ -71,7 +76,7 @@ class Segment:
     def find(self, term: bytes) -> int:
         """The number of `term`, or -1."""
         low, high = 0, len(self.term_starts) - 2
-        starts, body = memoryview(self.term_starts), self.terms  # gives plain numbers, which NumPy does slowly
+        starts, body = self._term_starts, self.terms  # gives plain numbers, which NumPy does slowly
         while low <= high:
             middle = (low + high) // 2
             there = body[starts[middle] : starts[middle + 1]]
@@ -123,7 +128,7 @@ def read(blob: bytes) -> Segment:
 
     try:
         magic, n, t, p, b = _HEAD.unpack_from(blob)
-        sizes = ((n, np.int64), (n, np.uint16), (t + 1, np.uint32), (t + 1, np.uint32), (p, np.uint16), (p, np.uint8))
+        sizes = ((n, np.int64), (t + 1, np.uint32), (t + 1, np.uint32), (n, np.uint16), (p, np.uint16), (p, np.uint8))
         at, arrays = _HEAD.size, []
         for count, kind in sizes:
             arrays.append(np.frombuffer(blob, dtype=kind, count=count, offset=at))
@@ -132,7 +137,7 @@ def read(blob: bytes) -> Segment:
         raise DamagedVaultError("the keyword index is damaged", "restore a backup, or add the folders again") from error
     if magic != _MAGIC or at + b != len(blob):
         raise DamagedVaultError("the keyword index is damaged", "restore a backup, or add the folders again")
-    ids, lengths, term_starts, posting_starts, places, counts = arrays
+    ids, term_starts, posting_starts, lengths, places, counts = arrays
     return Segment(ids, lengths, term_starts, posting_starts, places, counts, blob[at:])
 
 
@@ -195,9 +200,9 @@ def _pack(  # noqa: PLR0917 - the blob's parts in their order
         (
             _HEAD.pack(_MAGIC, len(ids), len(words), len(places), len(body)),
             ids.astype("<i8").tobytes(),
-            lengths.astype("<u2").tobytes(),
             word_starts.astype("<u4").tobytes(),
             np.asarray(starts).astype("<u4").tobytes(),
+            lengths.astype("<u2").tobytes(),
             places.astype("<u2").tobytes(),
             counts.astype("u1").tobytes(),
             body,

@@ -194,6 +194,8 @@ def places(db: apsw.Connection, number: int) -> list[dict[str, str]]:
 
 def resolve(db: apsw.Connection, name: str) -> list[str]:
     """Ids of the documents meant by an id, the start of one (eight digits at least), or a file's path as shown."""
+    raw = name.encode("utf-8", "surrogateescape")  # a file's name need not be text
+    name = raw.decode(errors="replace")
     found = [i for (i,) in db.execute("SELECT id FROM document WHERE id = ?", (name,))]
     if not found and len(name) >= 8 and set(name) <= set("0123456789abcdef"):
         found = [i for (i,) in db.execute("SELECT id FROM document WHERE id BETWEEN ? AND ? || 'g'", (name, name))]
@@ -205,7 +207,7 @@ def resolve(db: apsw.Connection, name: str) -> list[str]:
             for (i,) in db.execute(
                 "SELECT DISTINCT document.id FROM document JOIN location ON location.document = number"
                 " JOIN file ON file.id = location.file WHERE file.shown = ?1 OR file.path = ?2",
-                (name, name.encode(errors="surrogateescape")),
+                (name, raw),
             )
         ]
     if not found:

@@ -141,7 +141,7 @@ def in_process(vault_folder: Path, state_folder: Path, *, writable: Sequence[Pat
     `writable`, and start nothing. Raises EngineRunningError if one runs meanwhile, LockError.
     """
     from engine import serving
-    from engine.engine import METHODS
+    from engine.methods import METHODS
 
     with (
         rendezvous.claim(vault_folder, state_folder),

@@ -1,14 +1,13 @@
 """The engine: one vault, its indexes, its pipeline, and the methods through which page and commands reach them.
 
 `Engine` is the same in the engine's own process, where `serve` offers its `METHODS` over sockets, and in a command that
-found no engine running and opens the vault itself. Values in and out are JSON.
+found no engine running and opens the vault itself. Values in and out are JSON. What it can be asked stands in
+`engine/methods.py`: its own methods, and the functions of `reading`, `asking`, `history` and `erasing`.
 """
 
 import contextlib
-import json
 import os
 import queue
-import secrets
 import shutil
 import threading
 import time
@@ -22,15 +21,12 @@ import apsw
 
 from engine import listing, settings
 from engine.zygote import Zygote
-from generation import conversation, extractive
-from ingest import registry
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
-from retrieval import keyword, query
+from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from retrieval.passage import hit
-from vault import backup, documents, purge
+from vault import backup, purge
 from vault.errors import LockedError, StrongroomError
 from vault.keys import KdfCost
 from vault.vault import HEADER_NAME, Vault
@@ -44,7 +40,7 @@ _STAGES_SHOWN = 3
 Notify = Callable[[str, Mapping[str, Any]], None]
 
 
-def _silent(_method: str, _params: Mapping[str, Any]) -> None:
+def silent(_method: str, _params: Mapping[str, Any]) -> None:
     """For callers who do not want to hear of progress."""
 
 
@@ -82,7 +78,7 @@ class Engine:
         self._cost = cost
         self._opening = threading.Lock()
         self._open: Open | None = None
-        self._settings = settings.Settings()
+        self.settings = settings.Settings()
         self._active = self._now()
         self._page_locked = False
         self._embedder = _Loading(load)
@@ -113,8 +109,8 @@ class Engine:
         rate = progress.finished / elapsed if elapsed > 1 and progress.finished else None
         return {
             **shown,
-            "auto_lock_minutes": self._settings.auto_lock_minutes,
-            "lock_ends_engine": self._settings.lock_ends_engine,
+            "auto_lock_minutes": self.settings.auto_lock_minutes,
+            "lock_ends_engine": self.settings.lock_ends_engine,
             "folders": folders,
             "files": states,
             "documents": found,
@@ -206,7 +202,7 @@ class Engine:
         opened = self.opened()
         return self._folder(opened, opened.follower.relocate(Path(path), Path(to)))
 
-    def wait(self, *, seconds: float | None = None, notify: Notify = _silent) -> dict[str, Any]:
+    def wait(self, *, seconds: float | None = None, notify: Notify = silent) -> dict[str, Any]:
         """Return when every file has reached its final state; `progress` notifications say how far it is."""
         opened = self.opened()
         until = None if seconds is None else time.monotonic() + seconds
@@ -236,152 +232,19 @@ class Engine:
         with opened.vault.read() as db:
             return {"files": listing.states(db)}
 
-    def files(self, **filters: Any) -> dict[str, Any]:
-        """A page of the files, with state and reason; see `listing.files`."""
-        with self.opened(used=False).vault.read() as db:
-            return listing.files(db, **filters)
-
-    def documents(self, **filters: Any) -> dict[str, Any]:
-        """A page of the documents; see `listing.list_documents`."""
-        with self.opened().vault.read() as db:
-            return listing.list_documents(db, **filters)
-
-    def document(self, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
-        """One document's properties; `id` may also be the start of one or a path."""
-        with self.opened().vault.read() as db:
-            return listing.document(db, listing.resolve(db, id)[0])
-
-    def document_text(self, id: str, *, start: int = 0, end: int | None = None) -> dict[str, Any]:  # noqa: A002
-        """A stretch of a document's text."""
-        with self.opened().vault.read() as db:
-            return listing.document_text(db, id, start=start, end=end)
-
-    # --- questions --------------------------------------------------------------------------------------------------
-
-    def search(self, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The passages nearest to a query, best first."""
-        opened = self.opened()
-        started = time.perf_counter()
-        with opened.pipeline.asking():
-            passages = opened.index.search(_question(query), k=max(1, min(int(k), 200)), filters=_filters(filters))
-        return {
-            "hits": [hit(passage, rank) for rank, passage in enumerate(passages, start=1)],
-            "seconds": time.perf_counter() - started,
-        }
-
-    def ask(
-        self,
-        question: str,
-        *,
-        conversation: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-        notify: Notify = _silent,
-    ) -> dict[str, Any]:
-        """Answer a question from the passages that bear on it, or abstain. `conversation` is an earlier answer's."""
-        opened = self.opened()
-        typed = _question(question)
-        full = _in_conversation(opened.vault, typed, conversation)
-        with opened.pipeline.asking():
-            started = time.perf_counter()
-            passages = opened.index.search(full, k=PASSAGES, filters=_filters(filters))
-            found = time.perf_counter() - started
-            notify("passages", {"hits": [hit(p, rank) for rank, p in enumerate(passages[:_STAGES_SHOWN], start=1)]})
-            answer = extractive.answer(full, passages, self._embedder.get(), _texts(opened.vault))
-            total = time.perf_counter() - started
-        shown = answer.to_json()
-        shown["question"] = typed
-        shown["seconds"] = {**shown.get("seconds", {}), "search": found, "total": total}
-        shown["full_question"] = full
-        shown["conversation"] = self._remember(opened.vault, conversation, typed, full, shown)
-        return shown
-
-    def conversations(self, *, offset: int = 0, limit: int = 50) -> dict[str, Any]:
-        """The history, newest first: each conversation by its first question."""
-        with self.opened().vault.read() as db:
-            rows: list[Any] = db.execute(
-                "SELECT conversation.id, started, (SELECT question FROM turn WHERE conversation = conversation.id"
-                " ORDER BY turn.id LIMIT 1) FROM conversation ORDER BY started DESC LIMIT ? OFFSET ?",
-                (min(limit, listing.MOST_ROWS), max(0, offset)),
-            ).fetchall()
-            total = db.execute("SELECT count(*) FROM conversation").get
-        return {"total": total, "rows": [dict(zip(("id", "started", "question"), row, strict=True)) for row in rows]}
-
-    def conversation(self, id: str) -> dict[str, Any]:  # noqa: A002
-        """One conversation's answers, as they were given."""
-        with self.opened().vault.read() as db:
-            rows: list[Any] = db.execute("SELECT answer FROM turn WHERE conversation = ? ORDER BY id", (id,)).fetchall()
-        return {"id": id, "answers": [json.loads(answer) for (answer,) in rows]}
-
-    # --- purge ------------------------------------------------------------------------------------------------------
-
-    def purge_preview(self, name: str) -> dict[str, Any]:
-        """What a purge of this id or path would take."""
-        with self.opened().vault.read() as db:
-            found = [listing.document(db, each) for each in listing.resolve(db, name)]
-        return {
-            "documents": [
-                {
-                    "id": each["id"],
-                    "title": each["title"],
-                    "kind": each["kind"],
-                    "paths": [p["path"] for p in each["places"]],
-                    "attachments": len(each["attachments"]),
-                }
-                for each in found
-            ]
-        }
-
-    def purge(self, names: list[str], *, confirm: bool = False) -> dict[str, Any]:
-        """Take documents out of the vault for good, by id or path, and read back that they are gone."""
-        opened = self.opened()
-        if not confirm:
-            raise StrongroomError(
-                "a purge has to be confirmed", "it cannot be undone; the file itself stays where it is"
-            )
-        with opened.vault.read() as db:
-            ids = [each for name in names for each in listing.resolve(db, name)]
-        removed: list[int] = []
-
-        def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:
-            keyword.remove(db, chunks)
-            removed.extend(chunks)
-
-        receipt = purge.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
-        opened.index.refresh(removed)
-        shown: dict[str, Any] = json.loads(receipt.to_json())
-        return shown
-
-    def purge_lift(self, name: str) -> dict[str, Any]:
-        """Allow a purged document again, by its id or its file's path; it is read at once if it lies in a folder."""
-        opened = self.opened()
-        path = Path(name)
-        if path.is_file():
-            with path.open("rb") as file:
-                name = registry.digest(file)
-        lifted = purge.lift(opened.vault, name)
-        if lifted:
-            opened.follower.read_again(containers=True)
-        return {"lifted": lifted}
-
-    def receipts(self) -> dict[str, Any]:
-        """The receipts of all purges, newest first."""
-        with self.opened().vault.read() as db:
-            rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
-        return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}
-
     # --- keys, settings, backups ------------------------------------------------------------------------------------
 
     def settings_get(self) -> dict[str, Any]:
         """All settings."""
         self.opened()
-        return asdict(self._settings)
+        return asdict(self.settings)
 
     def settings_set(self, key: str, value: Any) -> dict[str, Any]:
         """Change one setting."""
         opened = self.opened()
         with opened.vault.write() as db:
-            self._settings = settings.change(db, self._settings, key, value)
-        return asdict(self._settings)
+            self.settings = settings.change(db, self.settings, key, value)
+        return asdict(self.settings)
 
     def passwd(self, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
         """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from
@@ -405,7 +268,7 @@ class Engine:
     def _start(self, vault: Vault) -> None:
         try:
             with vault.read() as db:
-                self._settings = settings.load(db)
+                self.settings = settings.load(db)
             embedder = self._embedder.get()
             index = Index(vault, embedder)
             index.refresh()
@@ -435,39 +298,26 @@ class Engine:
         return self._open
 
     def _lock_if_idle(self) -> None:
-        minutes = self._settings.auto_lock_minutes
+        minutes = self.settings.auto_lock_minutes
         if self._open and not self._page_locked and minutes and self._now() - self._active > minutes * 60:
             self._page_locked = True
-            if self._settings.lock_ends_engine:
+            if self.settings.lock_ends_engine:
                 self.ended.set()
 
     def _watch_the_clock(self) -> None:
         while not self.ended.wait(1.0) and self._open:
             self._lock_if_idle()
 
+    def embedder(self) -> Embedder:
+        """The embedding model; waits until it is loaded."""
+        return self._embedder.get()
+
     def _reason_to_pause(self) -> str:
         return (
             ""
-            if self._settings.embed_on_battery or not _on_battery()
+            if self.settings.embed_on_battery or not _on_battery()
             else "on battery; embedding goes on when plugged in"
         )
-
-    def _remember(self, vault: Vault, conversation: str | None, typed: str, full: str, shown: dict[str, Any]) -> str:
-        started = conversation or secrets.token_hex(8)
-        shown["conversation"] = started
-        if not self._settings.history:
-            return started
-        cited = {c["document"] for s in shown["statements"] for c in s["citations"]}
-        cited |= {h["document"] for h in shown["nearest"]}
-        with vault.write() as db:
-            db.execute("INSERT OR IGNORE INTO conversation (id, started) VALUES (?,?)", (started, time.time()))
-            db.execute(
-                "INSERT INTO turn (conversation, asked, question, full_question, answer) VALUES (?,?,?,?,?)",
-                (started, time.time(), typed, full, json.dumps(shown, ensure_ascii=False)),
-            )
-            turn = db.last_insert_rowid()
-            db.executemany("INSERT INTO turn_document (turn, document) VALUES (?,?)", [(turn, each) for each in cited])
-        return started
 
     @staticmethod
     def _folder(opened: Open, folder: int) -> dict[str, Any]:
@@ -486,39 +336,6 @@ class Engine:
                 " FROM folder LEFT JOIN file ON file.folder = folder.id GROUP BY folder.id ORDER BY folder.shown"
             )
         ]
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "status": Engine.status,
-    "create": Engine.create,
-    "unlock": Engine.unlock,
-    "lock": Engine.lock,
-    "touch": Engine.touch,
-    "folders": Engine.folders,
-    "folders.add": Engine.folders_add,
-    "folders.remove": Engine.folders_remove,
-    "folders.pause": Engine.folders_pause,
-    "folders.resume": Engine.folders_resume,
-    "folders.relocate": Engine.folders_relocate,
-    "wait": Engine.wait,
-    "files": Engine.files,
-    "documents": Engine.documents,
-    "document": Engine.document,
-    "document.text": Engine.document_text,
-    "search": Engine.search,
-    "ask": Engine.ask,
-    "conversations": Engine.conversations,
-    "conversation": Engine.conversation,
-    "purge.preview": Engine.purge_preview,
-    "purge": Engine.purge,
-    "purge.lift": Engine.purge_lift,
-    "receipts": Engine.receipts,
-    "settings.get": Engine.settings_get,
-    "settings.set": Engine.settings_set,
-    "passwd": Engine.passwd,
-    "recovery": Engine.recovery,
-    "backup": Engine.backup,
-}
 
 
 class _Loading:
@@ -545,42 +362,6 @@ class _Loading:
                     raise result
                 self._value = result
             return self._value
-
-
-def _question(typed: str) -> str:
-    if not isinstance(typed, str) or not typed.strip():
-        raise StrongroomError("there is no question", "type one, such as: when does the lease end?")
-    if len(typed) > MOST_QUESTION:
-        raise StrongroomError(
-            f"the question has {len(typed):,} characters", f"it may have {MOST_QUESTION:,}; ask for what matters in it"
-        )
-    return typed.strip()
-
-
-def _filters(given: Mapping[str, Any] | None) -> query.Filters:
-    return query.Filters() if not given else query.filters(given)
-
-
-def _in_conversation(vault: Vault, typed: str, conversation_id: str | None) -> str:
-    if not conversation_id:
-        return typed
-    with vault.read() as db:
-        rows: list[Any] = db.execute(
-            "SELECT full_question, answer FROM turn WHERE conversation = ? ORDER BY id DESC LIMIT ?",
-            (conversation_id, _EARLIER),
-        ).fetchall()
-    earlier = [
-        (asked, " ".join(s["text"] for s in json.loads(answer)["statements"])) for asked, answer in reversed(rows)
-    ]
-    return conversation.full_question(typed, earlier)
-
-
-def _texts(vault: Vault) -> Callable[[str], str]:
-    def text_of(document_id: str) -> str:
-        with vault.read() as db:
-            return documents.text_of(db, document_id) or ""
-
-    return text_of
 
 
 def _existing(path: Path) -> Path:

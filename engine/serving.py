@@ -68,7 +68,7 @@ def run_engine(
     with _locked(zygote, *folders, ()) as (engine, held):
         signal.signal(signal.SIGTERM, lambda *_: engine.ended.set())
         held["zygote"] = zygote.report()
-        from engine.engine import METHODS
+        from engine.methods import METHODS
 
         line.ask({"ready": True})
         protocol.serve(listener, connections, {**METHODS, **_more(held, line)}, engine, engine.ended)
@@ -118,7 +118,9 @@ def _more(held: dict[str, Any], line: Line) -> dict[str, Callable[..., Any]]:
 
     def document_open(engine: Any, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
         """Show a document's own file in the program that the desktop has for it."""
-        paths = [Path(each["path"]) for each in engine.document(id)["places"]]
+        from engine import reading
+
+        paths = [Path(each["path"]) for each in reading.document(engine, id)["places"]]
         path = next((each for each in paths if each.is_file()), None)
         if path is None:
             raise StrongroomError("the document's file is not there any more", "its text is still in the vault")

@@ -1,7 +1,7 @@
 """How the page looks: a little CSS on top of Streamlit's theme, and the few HTML pieces that all screens share.
 
-The styles are in assets/page.css. There, the markup that Streamlit makes is addressed through `key=` (class
-`st-key-…`) and `data-testid`, its stable names.
+The styles are in assets/page.css, those of one screen in assets/page_SCREEN.css. There, the markup that Streamlit makes
+is addressed through `key=` (class `st-key-…`) and `data-testid`, its stable names.
 """
 
 import re
@@ -26,7 +26,8 @@ def apply() -> None:
 
 @cache
 def _styles() -> str:
-    return (_ASSETS / "page.css").read_text(encoding="utf-8").replace("MARK", mark_url())
+    sheets = [_ASSETS / "page.css", *sorted(_ASSETS.glob("page_*.css"))]  # a screen's own styles stand in its own sheet
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets).replace("MARK", mark_url())
 
 
 @cache

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.asking import ask, search
 from engine.engine import Engine
+from engine.erasing import purge, purge_lift
+from engine.history import conversation, conversations
+from engine.reading import files
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
 
@@ -93,7 +97,7 @@ def finish(engine: Engine) -> None:
 
 
 def paths(engine: Engine, words: str) -> list[str]:
-    return [Path(hit["path"]).name for hit in engine.search(words)["hits"]]
+    return [Path(hit["path"]).name for hit in search(engine, words)["hits"]]
 
 
 def first(engine: Engine, words: str) -> str:
@@ -102,7 +106,7 @@ def first(engine: Engine, words: str) -> str:
 
 
 def states(engine: Engine) -> dict[str, tuple[str, str]]:
-    return {Path(row["path"]).name: (row["state"], row["reason"]) for row in engine.files(limit=200)["rows"]}
+    return {Path(row["path"]).name: (row["state"], row["reason"]) for row in files(engine, limit=200)["rows"]}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -134,7 +138,7 @@ def counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_a_question_is_answered_with_the_passage_it_rests_on(engine, papers):
-    answer = engine.ask("When does the lease of the garage end?")
+    answer = ask(engine, "When does the lease of the garage end?")
     assert not answer["abstained"]
     citation = answer["statements"][0]["citations"][0]
     assert citation["path"] == str(papers / "garage.md")
@@ -143,19 +147,19 @@ def test_a_question_is_answered_with_the_passage_it_rests_on(engine, papers):
 
 
 def test_a_question_nobody_answers_is_abstained_from_and_says_what_is_missing(engine):
-    answer = engine.ask("What is the name of the cat's veterinary surgeon?")
+    answer = ask(engine, "What is the name of the cat's veterinary surgeon?")
     assert answer["abstained"]
     assert answer["missing"]
     assert not answer["statements"]
 
 
 def test_a_follow_up_is_understood_in_its_conversation(engine):
-    first = engine.ask("How much is the rent of the garage in Mill Lane?")
-    second = engine.ask("and when does it end?", conversation=first["conversation"])
+    first = ask(engine, "How much is the rent of the garage in Mill Lane?")
+    second = ask(engine, "and when does it end?", conversation=first["conversation"])
     assert second["conversation"] == first["conversation"]
     assert second["question"] == "and when does it end?"
     assert "garage" in second["full_question"].lower()
-    assert [each["question"] for each in engine.conversation(first["conversation"])["answers"]] == [
+    assert [each["question"] for each in conversation(engine, first["conversation"])["answers"]] == [
         "How much is the rent of the garage in Mill Lane?",
         "and when does it end?",
     ]
@@ -201,11 +205,11 @@ def test_the_same_bytes_at_two_paths_are_read_once_and_both_are_listed(engine, p
     (papers / "copy of garage.md").write_text(LEASE)
     assert eventually(lambda: states(engine).get("copy of garage.md", ("",))[0] == "done")
     assert counts == {"parsed": 0, "embedded": 0}
-    hit = engine.search("six weeks' notice")["hits"][0]
+    hit = search(engine, "six weeks' notice")["hits"][0]
     assert {hit["path"], *hit["other_paths"]} == {str(papers / "garage.md"), str(papers / "copy of garage.md")}
     (papers / "garage.md").unlink()
     assert eventually(lambda: "garage.md" not in states(engine))
-    assert engine.search("six weeks' notice")["hits"][0]["path"] == str(papers / "copy of garage.md")
+    assert search(engine, "six weeks' notice")["hits"][0]["path"] == str(papers / "copy of garage.md")
 
 
 def test_what_happened_while_nothing_ran_is_made_up_for(engine, start, papers, monkeypatch):
@@ -240,36 +244,36 @@ def test_a_relocated_folder_is_not_read_again(engine, start, papers, tmp_path, m
     again.folders_relocate(str(papers), str(tmp_path / "elsewhere"))
     finish(again)
     assert counts == {"parsed": 0, "embedded": 0}
-    assert again.search("six weeks' notice")["hits"][0]["path"] == str(tmp_path / "elsewhere" / "garage.md")
+    assert search(again, "six weeks' notice")["hits"][0]["path"] == str(tmp_path / "elsewhere" / "garage.md")
 
 
 def test_a_removed_folder_takes_its_documents_along(engine, papers):
     assert engine.folders_remove(str(papers))["removed"] == 2
-    assert engine.search("garage")["hits"] == []
+    assert search(engine, "garage")["hits"] == []
     assert engine.status()["documents"] == 0
 
 
 def test_a_purged_document_is_gone_stays_away_and_comes_back_when_allowed(engine, papers):
-    engine.ask("How much does the roofer charge for the ridge tiles?")
-    receipt = engine.purge([str(papers / "roof.txt")], confirm=True)
+    ask(engine, "How much does the roofer charge for the ridge tiles?")
+    receipt = purge(engine, [str(papers / "roof.txt")], confirm=True)
     assert receipt["confirmed"]
     assert "roof.txt" not in paths(engine, "roofer Hallam ridge tiles")
     assert (
-        engine.conversations()["total"] == 0
-        or not engine.conversation(engine.conversations()["rows"][0]["id"])["answers"]
+        conversations(engine)["total"] == 0
+        or not conversation(engine, conversations(engine)["rows"][0]["id"])["answers"]
     )
     (papers / "copy.txt").write_text(ROOFER)
     engine.opened().follower.read_again()
     finish(engine)
-    assert "Hallam" not in str(engine.search("Hallam")["hits"])
-    assert engine.purge_lift(str(papers / "roof.txt"))["lifted"]
+    assert "Hallam" not in str(search(engine, "Hallam")["hits"])
+    assert purge_lift(engine, str(papers / "roof.txt"))["lifted"]
     finish(engine)
-    assert "Hallam" in str(engine.search("Hallam")["hits"])
+    assert "Hallam" in str(search(engine, "Hallam")["hits"])
 
 
 def test_a_purge_has_to_be_confirmed(engine, papers):
     with pytest.raises(StrongroomError, match="confirmed"):
-        engine.purge([str(papers / "roof.txt")])
+        purge(engine, [str(papers / "roof.txt")])
     assert first(engine, "Hallam") == "roof.txt"
 
 
@@ -300,12 +304,12 @@ def test_each_bad_file_has_a_reason_and_the_rest_goes_on(engine, papers, shared_
 
 def test_a_question_of_a_hundred_thousand_characters_is_refused_with_its_length(engine):
     with pytest.raises(StrongroomError, match="100,000 characters"):
-        engine.ask("why " * 25_000)
+        ask(engine, "why " * 25_000)
 
 
 def test_an_empty_question_is_refused(engine):
     with pytest.raises(StrongroomError, match="no question"):
-        engine.ask("  \n ")
+        ask(engine, "  \n ")
 
 
 def test_after_ten_minutes_without_use_the_passphrase_is_asked_for_again(start, papers):
@@ -314,19 +318,19 @@ def test_after_ten_minutes_without_use_the_passphrase_is_asked_for_again(start, 
     engine.folders_add(str(papers))
     finish(engine)
     clock.now += 9 * 60
-    engine.search("garage")
+    search(engine, "garage")
     clock.now += 9 * 60
     engine.status()
-    engine.search("garage")
+    search(engine, "garage")
     clock.now += 11 * 60
     with pytest.raises(LockedError):
-        engine.search("garage")
+        search(engine, "garage")
     assert "folders" not in engine.status()
     (papers / "later.txt").write_text("The chimney sweep was here.")  # it goes on watching
     with pytest.raises(StrongroomError, match="passphrase"):
         engine.unlock("not the passphrase")
     with pytest.raises(LockedError):
-        engine.search("garage")
+        search(engine, "garage")
     engine.unlock(PASSPHRASE)
     assert eventually(lambda: first(engine, "chimney sweep") == "later.txt")
     assert not engine.ended.is_set()
@@ -392,7 +396,7 @@ def test_unfinished_work_is_taken_up_again(engine, start):
 def test_a_file_with_a_name_that_is_no_text_is_read(engine, papers):
     with open(os.fsencode(papers) + b"/jam\xff.txt", "w") as file:
         file.write("The jam of the damson tree keeps for two years.")
-    assert eventually(lambda: "damson" in str(engine.search("damson jam")["hits"]))
+    assert eventually(lambda: "damson" in str(search(engine, "damson jam")["hits"]))
 
 
 def test_a_file_that_is_still_being_written_is_waited_for(engine, papers):

@@ -1,0 +1,71 @@
+"""Purging: what would go, that it went, and how to allow it again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from engine import listing
+from engine.engine import Engine
+from ingest import registry
+from retrieval import keyword
+from vault import purge as purging
+from vault.errors import StrongroomError
+
+
+def purge_preview(engine: Engine, name: str) -> dict[str, Any]:
+    """What a purge of this id or path would take."""
+    with engine.opened().vault.read() as db:
+        found = [listing.document(db, each) for each in listing.resolve(db, name)]
+    return {
+        "documents": [
+            {
+                "id": each["id"],
+                "title": each["title"],
+                "kind": each["kind"],
+                "paths": [p["path"] for p in each["places"]],
+                "attachments": len(each["attachments"]),
+            }
+            for each in found
+        ]
+    }
+
+
+def purge(engine: Engine, names: list[str], *, confirm: bool = False) -> dict[str, Any]:
+    """Take documents out of the vault for good, by id or path, and read back that they are gone."""
+    opened = engine.opened()
+    if not confirm:
+        raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the file itself stays where it is")
+    with opened.vault.read() as db:
+        ids = [each for name in names for each in listing.resolve(db, name)]
+    removed: list[int] = []
+
+    def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:
+        keyword.remove(db, chunks)
+        removed.extend(chunks)
+
+    receipt = purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
+    opened.index.refresh(removed)
+    shown: dict[str, Any] = json.loads(receipt.to_json())
+    return shown
+
+
+def purge_lift(engine: Engine, name: str) -> dict[str, Any]:
+    """Allow a purged document again, by its id or its file's path; it is read at once if it lies in a folder."""
+    opened = engine.opened()
+    path = Path(name)
+    if path.is_file():
+        with path.open("rb") as file:
+            name = registry.digest(file)
+    lifted = purging.lift(opened.vault, name)
+    if lifted:
+        opened.follower.read_again(containers=True)
+    return {"lifted": lifted}
+
+
+def receipts(engine: Engine) -> dict[str, Any]:
+    """The receipts of all purges, newest first."""
+    with engine.opened().vault.read() as db:
+        rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
+    return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}

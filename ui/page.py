@@ -9,33 +9,53 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_ask, page_first_run, page_folders, page_library, page_unlock
+from ui import (
+    link,
+    look,
+    page_ask,
+    page_first_run,
+    page_folders,
+    page_library,
+    page_privacy,
+    page_settings,
+    page_unlock,
+    page_vaults,
+)
 from ui.shown import count, left, tag
 from vault.errors import StrongroomError
 
 _REFRESH_S = 2
 """how often the status line asks; asking is no user action and does not keep the vault open"""
 
+_WITHOUT_A_BAR = {"none": "First run", "gone": "One moment", "locked": "Locked"}
+"""what the browser's tab says while there is no vault open, by the engine's state"""
+
 
 def main() -> None:
     """Draw the page."""
-    st.set_page_config(page_title="Strongroom", layout="wide", initial_sidebar_state="collapsed")
-    look.apply()
-    ask = st.Page(page_ask.show, title="Ask", url_path="ask", default=True)
-    library = st.Page(page_library.show, title="Library", url_path="library")
-    folders = st.Page(page_folders.show, title="Folders", url_path="folders")
-    current = st.navigation([ask, library, folders], position="hidden")
+    screens = [
+        st.Page(page_ask.show, title="Ask", url_path="ask", default=True),
+        st.Page(page_library.show, title="Library", url_path="library"),
+        st.Page(page_folders.show, title="Folders", url_path="folders"),
+        st.Page(page_privacy.show, title="Privacy", url_path="privacy"),
+        st.Page(page_settings.show, title="Settings", url_path="settings"),
+    ]
+    current = st.navigation(screens, position="hidden")
     status = link.status()
     screen = _screen(status)
+    first_run = page_first_run.unfinished() or screen == "none"
+    name = _WITHOUT_A_BAR["none"] if first_run else _WITHOUT_A_BAR.get(screen, current.title)
+    st.set_page_config(page_title=f"{name} · Strongroom", layout="wide", initial_sidebar_state="collapsed")
+    look.apply()
     try:
-        if page_first_run.unfinished() or screen == "none":
+        if first_run:
             page_first_run.show()
         elif screen == "gone":
             page_unlock.gone(status)
         elif screen == "locked":
             page_unlock.show(status)
         else:
-            _bar([ask, library, folders])
+            _bar(screens, status)
             current.run()
     except StrongroomError as error:
         look.failure(error)
@@ -61,13 +81,14 @@ def _follow(shown: str) -> None:
         link.rerun()
 
 
-def _bar(screens: list[Any]) -> None:
+def _bar(screens: list[Any], status: Mapping[str, Any]) -> None:
     with st.container(key="bar", horizontal=True, vertical_alignment="center"):
         st.html(tag("div.brand", look.MARK, "Strongroom"), width="content")
         for screen in screens:
             st.page_link(screen, width="content")
         st.space("stretch")
         _state()
+        page_vaults.in_the_bar(status)
         if st.button(
             "Lock",
             key="lock-now",

@@ -13,7 +13,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-SCREENS = ("/", "/library", "/folders")
+SCREENS = ("/", "/library", "/folders", "/privacy", "/settings")
 """Addresses that show the page; each names a screen of page.py."""
 
 _SWITCHES: dict[str, Any] = {

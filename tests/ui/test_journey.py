@@ -145,7 +145,7 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
             assert piece in shown
         inside = page.locator(".st-key-passage")
         assert inside.locator("img, script, iframe, a[href], form, object, link, svg:not(button svg)").count() == 0
-        assert page.title() == "Strongroom"
+        assert page.title() == "Ask · Strongroom"
         page.get_by_role("button", name="Close").click()
 
         # Library: every file with its state and reason.

@@ -1,45 +1,31 @@
 """The zygote: a single-threaded process with the parsers in memory, which forks one worker a file.
 
 Forking it costs milliseconds where starting a parser anew costs seconds. The engine, which may not fork,
-asks over an inherited socket: each request is a frame (`FRAME`, then the file's name) with three
-descriptors: the file, the pipe for records and the pipe on which the zygote tells how the worker ended.
-Closing the reading end of that last pipe is the request to kill the worker, so that there is nothing to
-number and nothing to mix up.
+asks over an inherited socket (`engine.request`).
 
 The engine, not the worker, hashes the file: a worker that a hostile file took over could claim the hash
 of another file and so stand in for it.
 """
 
-import array
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
-from engine import wire, worker
-from engine.zygote_process import ENDED, FRAME, MAX_NAME, become_zygote, load_parsers
+from engine import job as jobs
+from engine import request, wire, worker
+from engine.job import Job, WorkerDiedError, ZygoteDiedError
+from engine.zygote_process import become_zygote, load_parsers
 from vault.errors import StrongroomError
 from vault.records import Document, Problem
 
-_PIPE = 1 << 18  # bytes; a whole mail goes through at once
+__all__ = ["WorkerDiedError", "Zygote", "ZygoteDiedError", "sha256_of"]
+
 _NOT_VALID = "the parser's output was not valid"
-_AFTER_END = 5.0  # seconds for a worker to end after its last line
-
-
-class WorkerDiedError(StrongroomError):
-    """The worker ended, or was ended, before it had said all. The message is the reason, in words."""
-
-
-class ZygoteDiedError(StrongroomError):
-    """The zygote is gone: no file can be parsed until the engine is started anew."""
 
 
 class _OtherHashError(Exception):
@@ -124,7 +110,7 @@ class Zygote:
         if on_hash:
             on_hash(expected)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        job = self._begin(descriptor, name)
+        job = self.begin("parse", descriptor, name)
         try:
             yield from _checked(job, expected, before.st_size, wall_seconds)
         except _OtherHashError as error:
@@ -134,20 +120,45 @@ class Zygote:
         finally:
             job.close()
 
-    def _begin(self, descriptor: int, name: str) -> "_Job":
-        records, records_end = os.pipe()
-        status, status_end = os.pipe()
+    def run(
+        self, kind: str, descriptor: int, name: str, options: dict[str, Any], *, wall_seconds: float = 90
+    ) -> Iterator[bytes]:
+        """Yield the lines of a worker of this kind (see `worker.WORK`) as they are, for the caller to check.
+
+        Limits on time, abandoning and errors are as with `parse`.
+        """
+        self.report()
+        size = os.fstat(descriptor).st_size
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        job = self.begin(kind, descriptor, name, options)
         try:
-            if hasattr(fcntl, "F_SETPIPE_SZ"):
-                with contextlib.suppress(OSError):  # no pipe memory left to this user: slower, no more
-                    fcntl.fcntl(records, fcntl.F_SETPIPE_SZ, _PIPE)
-            encoded = name.encode("utf-8", "surrogateescape")[-MAX_NAME:]
-            passed = array.array("i", [descriptor, records_end, status_end])
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed.tobytes())]
-            frame = FRAME.pack(len(encoded)) + encoded
+            for line in jobs.lines(job, size, wall_seconds):
+                if not line.startswith((b'{"end":', b'{"failed":')):
+                    yield line
+                    continue
+                match wire.decode(line):
+                    case wire.End():
+                        return
+                    case wire.Failed() as failed:
+                        raise _as_raised(failed)
+            raise jobs.why(job, size, worker.WORK[kind].address_space)
+        except wire.InvalidRecordError as error:
+            raise WorkerDiedError(_NOT_VALID, str(error)) from error
+        finally:
+            job.close()
+
+    def begin(self, kind: str, descriptor: int, name: str, options: dict[str, Any] | None = None, *more: int) -> Job:
+        """Have a worker forked for the open file; `more` are the descriptors that its kind takes besides.
+
+        Raises ZygoteDiedError.
+        """
+        records, records_end = jobs.wide_pipe()
+        status, status_end = os.pipe()
+        encoded = b"" if options is None else json.dumps(options).encode()
+        try:
             with self._sending:
-                sent = self._control.sendmsg([frame], rights)
-                self._control.sendall(frame[sent:])
+                descriptors = (descriptor, records_end, status_end, *more)
+                request.send(self._control, request.Request(kind, name, encoded, descriptors))
         except OSError as error:
             os.close(records)
             os.close(status)
@@ -155,7 +166,7 @@ class Zygote:
         finally:
             os.close(records_end)
             os.close(status_end)
-        return _Job(records, status)
+        return Job(records, status)
 
     def close(self) -> None:
         """Let go of the zygote. It ends when all that hold it have let go; its parent waits for that."""
@@ -173,21 +184,10 @@ class Zygote:
         self._control.close()
 
 
-@dataclass(slots=True)
-class _Job:
-    records: int
-    status: int
-
-    def close(self) -> None:
-        """Kill the worker if it still runs: the zygote sees that nobody reads the status any more."""
-        for each in (self.records, self.status):
-            os.close(each)
-
-
-def _checked(job: _Job, expected: str, size: int, wall_seconds: float) -> Iterator[Document | Problem]:
+def _checked(job: Job, expected: str, size: int, wall_seconds: float) -> Iterator[Document | Problem]:
     parts: set[str] = set()
     try:
-        for line in _lines(job, size, wall_seconds):
+        for line in jobs.lines(job, size, wall_seconds):
             record = wire.decode(line)
             match record:
                 case wire.End():
@@ -201,7 +201,7 @@ def _checked(job: _Job, expected: str, size: int, wall_seconds: float) -> Iterat
                     yield record
     except wire.InvalidRecordError as error:
         raise WorkerDiedError(_NOT_VALID, str(error)) from error
-    raise _why(job, size)
+    raise jobs.why(job, size, worker.WORK["parse"].address_space)
 
 
 def _check_place(document: Document, parts: set[str], expected: str) -> None:
@@ -210,64 +210,6 @@ def _check_place(document: Document, parts: set[str], expected: str) -> None:
     if document.part == "" and document.id != expected:
         raise _OtherHashError
     parts.add(document.part)
-
-
-def _lines(job: _Job, size: int, wall_seconds: float) -> Iterator[bytes]:
-    """Yield the worker's lines, within the limits on time, on one line and on all of them."""
-    buffer = bytearray()
-    searched = received = count = 0
-    waited_for_all = 0.0
-    waited = 0.0
-    most_bytes = (512 << 20) + 8 * size  # of a spreadsheet's XML only a part comes packed
-    most_lines = 200_000 + size // 64
-    poll = select.poll()
-    poll.register(job.records, select.POLLIN)
-    while True:
-        end = buffer.find(b"\n", searched)
-        if end >= 0:
-            line = bytes(memoryview(buffer)[:end])
-            del buffer[: end + 1]
-            searched, waited = 0, 0.0
-            count += 1
-            if count > most_lines:
-                raise WorkerDiedError(f"held more than {most_lines} parts")
-            yield line
-            continue
-        searched = len(buffer)
-        if searched > wire.MAX_LINE or received > most_bytes:
-            raise WorkerDiedError("the parser's output was too large")
-        left = min(wall_seconds - waited, wall_seconds + size / (1 << 20) - waited_for_all)
-        before = monotonic()
-        ready = poll.poll(max(0.0, left) * 1000)
-        took = monotonic() - before
-        waited, waited_for_all = waited + took, waited_for_all + took
-        if not ready:
-            raise WorkerDiedError(f"took longer than {wall_seconds:.0f} s")
-        block = os.read(job.records, _PIPE)
-        if not block:
-            return
-        received += len(block)
-        buffer += block
-
-
-def _await_end(job: _Job) -> None:
-    poll = select.poll()
-    poll.register(job.status, select.POLLIN)
-    poll.poll(_AFTER_END * 1000)
-
-
-def _why(job: _Job, size: int) -> StrongroomError:
-    """Return why the records stopped, from what the zygote tells."""
-    _await_end(job)
-    os.set_blocking(job.status, False)
-    try:
-        told = os.read(job.status, ENDED.size)
-    except BlockingIOError:
-        return WorkerDiedError("closed its output and went on")
-    if len(told) < ENDED.size:
-        return ZygoteDiedError("the process that starts the parsers has ended")
-    status, peak = ENDED.unpack(told)
-    return WorkerDiedError(worker.reason(status, worker.cpu_seconds(size), peak))
 
 
 def _as_raised(failed: wire.Failed) -> StrongroomError:

@@ -3,7 +3,6 @@
 See `engine.zygote` for the other end, and for what a request is.
 """
 
-import array
 import contextlib
 import gc
 import json
@@ -11,19 +10,16 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from engine import lock, wire, worker
+from engine import lock, request, wire, worker
+from engine.request import ENDED
 from vault.errors import StrongroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FRAME = struct.Struct("=I")  # bytes of the name that follows
-ENDED = struct.Struct("=iQ")  # wait status, peak resident bytes
-MAX_NAME = 4096  # bytes; NAME_MAX is 255
 _MAIL = b"""From: Ada <ada@example.org>
 To: Bob <bob@example.org>, c@example.org
 Subject: =?utf-8?q?caf=C3=A9?=
@@ -138,17 +134,17 @@ def _serve(control: socket.socket, parse: "worker.Parse") -> None:
     while True:
         for descriptor, _event in poll.poll():
             if descriptor == control.fileno():
-                request = _receive(control)
-                if request is None:
+                asked = request.receive(control)
+                if asked is None:
                     for pid in running.values():
                         os.kill(pid, signal.SIGKILL)
                     return
-                file, out, status, name = request
                 pid = os.fork()
                 if pid == 0:
-                    worker.become_worker(own, file, out, name, parse)
-                os.close(file)
-                os.close(out)
+                    worker.become_worker(own, asked, parse)
+                file, out, status, *more = asked.descriptors
+                for each in (file, out, *more):
+                    os.close(each)
                 running[status] = pid
                 poll.register(status, 0)  # POLLERR comes unasked: the reader has gone
             elif descriptor == wake:
@@ -172,28 +168,3 @@ def _reap(running: dict[int, int], poll: "select.poll") -> None:
             poll.unregister(status)
         os.close(status)
         del running[status]
-
-
-def _receive(control: socket.socket) -> tuple[int, int, int, str] | None:
-    """Return the next request, or None when nobody is left to ask."""
-    head, ancillary, flags, _ = control.recvmsg(FRAME.size, socket.CMSG_SPACE(3 * 4))
-    if not head:
-        return None
-    if flags & socket.MSG_CTRUNC or len(ancillary) != 1:
-        raise StrongroomError("a request to the zygote came without its three descriptors")
-    descriptors = array.array("i")
-    descriptors.frombytes(ancillary[0][2])
-    head += _exactly(control, FRAME.size - len(head))
-    name = _exactly(control, min(FRAME.unpack(head)[0], MAX_NAME))
-    file, out, status = descriptors
-    return file, out, status, name.decode("utf-8", "surrogateescape")
-
-
-def _exactly(control: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        block = control.recv(count - len(found))
-        if not block:
-            raise StrongroomError("a request to the zygote broke off")
-        found += block
-    return found

@@ -185,7 +185,7 @@ def test_a_worker_that_hangs_is_killed_when_its_time_is_over(zygote, tmp_path):
 
 
 def test_a_worker_that_closes_its_output_and_goes_on_is_killed(zygote, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.zygote._AFTER_END", 0.2)
+    monkeypatch.setattr("engine.job._AFTER_END", 0.2)
     with pytest.raises(WorkerDiedError, match="closed its output"):
         parse(zygote, tmp_path, "quiet end")
     wait_until_no_worker(zygote)
@@ -257,6 +257,21 @@ def test_a_worker_has_two_descriptors_and_can_open_write_start_and_ask_nothing(z
     assert seen["address space"] == 1 << 30
     assert seen["pipe"] == "through"
     assert seen["standard error"]
+
+
+def test_a_worker_of_any_kind_is_run_for_its_lines_as_they_are(zygote, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"some text")
+    descriptor = os.open(path, os.O_RDONLY)
+    (line,) = zygote.run("parse", descriptor, "plain", {"any": 1})
+    assert wire.decode(line).text == "some text"
+    with pytest.raises(WorkerDiedError, match="crashed"):
+        list(zygote.run("parse", descriptor, "half", {}))
+    from ingest.registry import UnsupportedError
+
+    with pytest.raises(UnsupportedError, match=r"no parser for \.xyz"):
+        list(zygote.run("parse", descriptor, "unsupported", {}))
+    os.close(descriptor)
 
 
 @pytest.mark.parametrize(

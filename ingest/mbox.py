@@ -65,13 +65,16 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     for number, stored in enumerate(messages(file), 1):
         found = number
         part = f"{context.part}/{number}" if context.part else str(number)
+        inside = replace(context, part=part)
+        if inside.passed_over():
+            continue
         if stored.cut:
             yield Problem(part, "only the first 128 MiB of the message were read")
         head = stored.data[: _header_end(stored.data)]
         if _EXPUNGED.search(head) or (number == 1 and _INTERNAL in head):
             continue  # deleted by its owner, and only not yet swept out of the file
         received = mail_headers.date(_date(stored.envelope))
-        yield from _message(stored.data, received, replace(context, part=part))
+        yield from _message(stored.data, received, inside)
     if not found:
         raise registry.UnreadableError("damaged: no message in this mailbox")
 

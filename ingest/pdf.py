@@ -43,7 +43,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     import pypdfium2.raw as pdfium
 
     identity = digest(file)
-    opened, keep = _open(pdfium, file)
+    opened, keep = open_document(pdfium, file)
     try:
         count = pdfium.FPDF_GetPageCount(opened)
         if count < 1:
@@ -93,7 +93,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     )
 
 
-def _open(pdfium: Any, file: BinaryIO) -> tuple[Any, Any]:
+def open_document(pdfium: Any, file: BinaryIO) -> tuple[Any, Any]:
     """Return the document's handle, and what must stay alive as long as it."""
     size = file.seek(0, 2)
     file.seek(0)

@@ -6,6 +6,7 @@ it that no failure is silent and none of a part stops the whole.
 
 import hashlib
 import importlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol, cast
@@ -27,6 +28,17 @@ class UnsupportedError(StrongroomError):
     """The file is of a format that is not read."""
 
 
+class ReachedError(BaseException):
+    """The part that was looked for, on its way up through the parsers around it. Not an Exception: none of them is to
+    take it for a failure of that part."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(name)
+        self.data = data
+        self.name = name
+        """what the registry would have recognised it by"""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a part lies inside its file. For the file itself all fields but `name` are empty."""
@@ -39,11 +51,18 @@ class Context:
     """id of the document that this is an attachment of"""
     depth: int = 0
     """0 for the file itself, 1 for its attachments, …; beyond `MAX_DEPTH` nothing is read"""
+    wanted: str = ""
+    """the one part that is looked for; all that do not lie around it are passed over. Empty: everything is read"""
 
     def inside(self, part: str, parent: str) -> "Context":
         """Return the context of one attachment: `part` is its name or number inside this one."""
         joined = f"{self.part}/{part}" if self.part else part
-        return Context(self.name, joined, parent, self.depth + 1)
+        return Context(self.name, joined, parent, self.depth + 1, self.wanted)
+
+    def passed_over(self) -> bool:
+        """Whether another part is looked for that does not lie in this one."""
+        around = self.part in ("", self.wanted) or self.wanted.startswith(f"{self.part}/")
+        return bool(self.wanted) and not around
 
 
 class Parser(Protocol):
@@ -136,6 +155,11 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     Of the file itself (`context.depth` 0) a failure of the whole raises UnreadableError or UnsupportedError;
     of a part it becomes a Problem, and the caller goes on.
     """
+    if context.passed_over():
+        return
+    if context.wanted and context.part == context.wanted:
+        file.seek(0)
+        raise ReachedError(file.read(), name)
     try:
         module = _module(recognise(file, name), context.depth)
         file.seek(0)
@@ -160,6 +184,21 @@ def _failed(error: BaseException, context: Context) -> Problem:
     if context.depth == 0:
         raise UnreadableError(reason) from error
     return Problem(context.part, reason)
+
+
+def part_of(file: BinaryIO, name: str, part: str) -> tuple[BinaryIO, str]:
+    """Return a part of `file` (see `Document.part`; empty: the file itself) and the name to recognise it by.
+
+    The file is walked as it was when its documents were found. Raises UnreadableError where the part is not there.
+    """
+    if not part:
+        return file, name
+    try:
+        for _ in parse(file, name, Context(name, wanted=part)):
+            pass
+    except ReachedError as reached:
+        return io.BytesIO(reached.data), reached.name
+    raise UnreadableError(f"{part!r} is no longer in it")
 
 
 def recognise(file: BinaryIO, name: str) -> Format:

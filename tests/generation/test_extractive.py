@@ -108,7 +108,10 @@ def test_an_abstention_names_what_no_passage_mentions(embedder):
 
 def test_the_published_form_has_hits_ranked_in_the_order_shown(embedder):
     shown = ask("How much is the rent?", [passage("lease-2023"), passage("lease-2025", 2)], embedder).to_json()
-    assert shown.keys() == {"question", "mode", "abstained", "missing", "statements", "nearest", "seconds"}
+    assert shown.keys() == {
+        "question", "mode", "abstained", "missing", "statements", "nearest", "seconds",
+        "left_out", "offered", "dropped", "cancelled", "fell_back", "tokens",
+    }  # fmt: skip
     assert (shown["mode"], shown["abstained"], shown["nearest"]) == ("extractive", False, [])
     hits = [hit for statement in shown["statements"] for hit in statement["citations"]]
     assert [hit["rank"] for hit in hits] == [1, 2]

@@ -6,15 +6,21 @@ A line is one of
     {"problem": [part, reason]}
     {"failed": [kind, message, hint]}, kind one of unreadable, unsupported: nothing of the file can be read
     {"end": number of lines before}
+and from a worker that was asked for a picture, once
+    {"picture": [page, pages, width, height, shown_width, shown_height, media_type, base64]}, see `ingest.picture`
 Arrays instead of objects, because a long PDF has ten thousand lines.
 """
 
+import base64
+import binascii
 import json
 import math
 import re
+import struct
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.picture import MAX_BYTES, MAX_HEIGHT, MAX_WIDTH, Picture
 from vault.records import Block, Document, Line, Problem
 
 MAX_TEXT = 64 << 20  # code points of one document
@@ -69,6 +75,74 @@ def encode(record: Document | Problem | Failed | End) -> bytes:
         # Pairs become the character that they mean, single ones one replacement: offsets of `text` stay,
         # since the registry lets no document's text come here with a surrogate.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
+
+
+def encode_picture(picture: Picture) -> bytes:
+    """Return the picture as a line."""
+    data = base64.b64encode(picture.data).decode()
+    value = [
+        picture.page,
+        picture.pages,
+        picture.width,
+        picture.height,
+        picture.shown_width,
+        picture.shown_height,
+        picture.media_type,
+        data,
+    ]
+    return json.dumps({"picture": value}, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_picture(line: bytes) -> Picture:
+    """Return the picture; that it is a PNG or JPEG of the size that is said, and no larger than it may be, is checked.
+
+    What the pixels show cannot be. Raises InvalidRecordError.
+    """
+    try:
+        value = json.loads(line.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecordError(f"not JSON: {type(error).__name__}") from error
+    if type(value) is not dict or list(value) != ["picture"]:
+        raise InvalidRecordError("not a picture")
+    body = value["picture"]
+    if type(body) is not list or len(body) != 8:
+        raise InvalidRecordError("a picture is not a list of eight")
+    page, pages, width, height, shown_width, shown_height, media_type, encoded = body
+    _integer(page, 1, _integer(pages, 1, 10_000_000))
+    _integer(width, 1, MAX_WIDTH)
+    _integer(height, 1, MAX_HEIGHT)
+    for each in (shown_width, shown_height):
+        if type(each) not in (int, float) or not 0 < each < 1e7:
+            raise InvalidRecordError("a page without a size")
+    try:
+        data = base64.b64decode(_text(encoded, MAX_BYTES * 4 // 3 + 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRecordError("not base64") from error
+    if len(data) > MAX_BYTES or _measured(data, media_type) != (width, height):
+        raise InvalidRecordError("not a picture of the size and kind that is said")
+    return Picture(data, media_type, page, pages, width, height, float(shown_width), float(shown_height))
+
+
+def _measured(data: bytes, media_type: Any) -> tuple[int, int] | None:
+    """Return width and height as the picture's own header says, or None if it is not of this kind."""
+    if media_type == "image/png":
+        # The first chunk is IHDR, 13 bytes long (PNG specification, 11.2.2).
+        if not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or len(data) < 33:
+            return None
+        width, height = struct.unpack_from(">II", data, 16)
+        return int(width), int(height)
+    if media_type != "image/jpeg" or not data.startswith(b"\xff\xd8\xff"):
+        return None
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
+        if marker in (0xC0, 0xC1, 0xC2):  # a frame's start (ITU T.81, B.2.2): baseline, extended, progressive
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return int(width), int(height)
+        if not 0xC4 <= marker <= 0xFE or length < 2:  # tables and notes may come before
+            return None
+        at += 2 + length
+    return None
 
 
 def _fields(document: Document) -> dict[str, Any]:

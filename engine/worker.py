@@ -50,8 +50,18 @@ def _parsed(file: BinaryIO, asked: Request, parse: "Parse") -> "Iterator[bytes]"
         yield wire.encode(each)
 
 
+def _pictured(file: BinaryIO, asked: Request, _parse: "Parse") -> "Iterator[bytes]":
+    from ingest import picture
+
+    wanted = options(asked)
+    yield wire.encode_picture(
+        picture.picture(file, asked.name, wanted["part"], page=wanted["page"], width=wanted["width"])
+    )
+
+
 WORK: dict[str, Work] = {
     "parse": Work(_parsed),
+    "picture": Work(_pictured),
 }
 
 

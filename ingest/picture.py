@@ -4,6 +4,7 @@ What comes out is a PNG or a JPEG, whichever is smaller, never larger than `MAX_
 """
 
 import ctypes
+import importlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -44,18 +45,11 @@ class Picture:
 
 def preload() -> None:
     """Import Pillow with the formats that are read, so that a locked worker finds them ready."""
-    from PIL import (  # noqa: F401
-        BmpImagePlugin,
-        GifImagePlugin,
-        ImageChops,
-        ImageFile,
-        ImageOps,
-        JpegImagePlugin,
-        MpoImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+    from PIL import Image
+
+    for each in ("ImageChops", "ImageFile", "ImageOps", "MpoImagePlugin", "TiffImagePlugin", "WebPImagePlugin"):
+        importlib.import_module(f"PIL.{each}")
+    Image.preinit()  # the common ones, which saving asks for
 
 
 def picture(file: BinaryIO, name: str, part: str, page: int, width: int) -> Picture:

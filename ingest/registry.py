@@ -250,7 +250,7 @@ def preload() -> None:
     importlib.import_module("ingest.sniff")
     import heapq  # noqa: F401 - collections.Counter imports it when first asked for its commonest
 
-    for module in sorted({each.module for each in FORMATS if each.module}):
+    for module in sorted({"ingest.picture", *(each.module for each in FORMATS if each.module)}):
         loaded = importlib.import_module(module)
         warm = getattr(loaded, "preload", None)  # what a module imports inside its functions
         if warm:

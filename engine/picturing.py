@@ -1,0 +1,250 @@
+"""Pictures of a document's pages, with the lines of a passage marked: from the document's own file, drawn by a worker.
+
+The engine opens the file by the path that the vault knows, compares its bytes with what was read once, and has a parse
+worker draw the page. What comes back is checked like every other record (`engine.wire`).
+"""
+
+import base64
+import os
+import stat
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from engine import listing, wire
+from engine.engine import Engine
+from engine.zygote import WorkerDiedError, Zygote, sha256_of
+from ingest.picture import MAX_WIDTH, MIN_WIDTH, Picture
+from ingest.registry import UnreadableError, UnsupportedError
+from vault import documents
+from vault.errors import StrongroomError
+from vault.records import Block, Line
+from vault.vault import Vault
+
+Box = tuple[float, float, float, float]
+
+SECONDS = 20.0  # for one page; the slowest of the public files takes 4
+_KEPT = 16  # pictures in memory, so that going back and forth is instant
+_KEPT_BYTES = 8 << 20
+_MOST_BOXES = 400  # a page has some sixty lines
+_DRAWN = ("application/pdf", "image/")  # how media types of documents with pages begin
+_NARROW, _WIDE = frozenset("ijlftrI.,;:'|!()[]{} -"), frozenset("mwMW@%&—")
+
+
+class NoPictureError(StrongroomError):
+    """A page cannot be shown: its file is gone or another one, or it has no pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One of the files that hold the document."""
+
+    path: bytes
+    shown: str
+    hash: str
+    """SHA-256 of the file when it was read, hex"""
+    part: str
+
+
+@dataclass
+class _Pictures:
+    """The last few pictures of one open vault. In memory only, and gone with the vault."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    kept: "OrderedDict[tuple[str, int, int], Picture]" = field(default_factory=OrderedDict)
+    checked: dict[tuple[int, int, int, int], str] = field(default_factory=dict)
+    """SHA-256 by device, inode, size and time of change: a mailbox of gigabytes is hashed once"""
+
+    def get(self, key: tuple[str, int, int]) -> Picture | None:
+        with self.lock:
+            found = self.kept.get(key)
+            if found:
+                self.kept.move_to_end(key)
+            return found
+
+    def keep(self, key: tuple[str, int, int], picture: Picture) -> None:
+        with self.lock:
+            self.kept[key] = picture
+            self.kept.move_to_end(key)
+            while len(self.kept) > 1 and (
+                len(self.kept) > _KEPT or sum(len(each.data) for each in self.kept.values()) > _KEPT_BYTES
+            ):
+                self.kept.popitem(last=False)
+
+    def hash_of(self, descriptor: int) -> str:
+        status = os.fstat(descriptor)
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        with self.lock:
+            found = self.checked.get(key)
+        if found is None:
+            found = sha256_of(descriptor)
+            with self.lock:
+                if len(self.checked) > 1000:
+                    self.checked.clear()
+                self.checked[key] = found
+        return found
+
+
+_of_vault: "weakref.WeakKeyDictionary[Vault, _Pictures]" = weakref.WeakKeyDictionary()
+
+
+def forget(vault: Vault) -> None:
+    """Drop the pictures kept of this vault: it was locked, or a document purged."""
+    _of_vault.pop(vault, None)
+
+
+def document_picture(
+    engine: Engine,
+    id: str,  # noqa: A002 - the protocol's word
+    *,
+    page: int = 1,
+    width: int = 1000,
+    start: int | None = None,
+    end: int | None = None,
+) -> dict[str, Any]:
+    """A page of a PDF or of a picture as a PNG or JPEG (base64), and where the text from `start` to `end` stands on it.
+
+    `page` is from 1, `width` in pixels (200 to 2000; the answer's may be less). `boxes` are [x0, y0, x1, y1] as
+    fractions of the picture's width and height from its top left, one for each line. Raises NoPictureError where the
+    file is gone or another one by now, UnreadableError for a page that is not there.
+    """
+    opened = engine.opened()
+    width = max(MIN_WIDTH, min(MAX_WIDTH, width))
+    with opened.vault.read() as db:
+        document = listing.resolve(db, id)[0]
+        media_type, places = _places(db, document)
+        marked = start is not None and end is not None and start < end
+        blocks = documents.blocks_of(db, document) if marked else ()
+        text = (documents.text_of(db, document) or "") if marked else ""
+    if not media_type.startswith(_DRAWN):
+        raise NoPictureError("this document has no pages that could be shown", "its text can be")
+    kept = _of_vault.setdefault(opened.vault, _Pictures())
+    key = (document, page, width)
+    picture = kept.get(key)
+    if picture is None:
+        with opened.pipeline.asking():
+            picture = _drawn(opened.pipeline.zygote, kept, places, page, width)
+        kept.keep(key, picture)
+    return {
+        "page": picture.page,
+        "pages": picture.pages,
+        "width": picture.width,
+        "height": picture.height,
+        "media_type": picture.media_type,
+        "data": base64.b64encode(picture.data).decode(),
+        "boxes": boxes(blocks, text, start or 0, end or 0, picture),
+    }
+
+
+def boxes(blocks: Iterable[Block], text: str, start: int, end: int, picture: Picture) -> list[list[float]]:
+    """Return where `text[start:end]` stands on the picture's page: a box for each line, as fractions from its top left.
+
+    A box holds the part of its line that is asked for, as nearly as the widths of characters can be guessed.
+    """
+    found = []
+    for line in _lines(blocks, start, end, picture.page):
+        x0, y0, x1, y1 = cut(line, text, max(start, line.start), min(end, line.end))
+        across = [min(1.0, max(0.0, each / picture.shown_width)) for each in (x0, x1)]
+        down = [min(1.0, max(0.0, each / picture.shown_height)) for each in (y0, y1)]
+        if across[0] < across[1] and down[0] < down[1]:
+            found.append([round(each, 5) for each in (across[0], down[0], across[1], down[1])])
+    return found[:_MOST_BOXES]
+
+
+def _lines(blocks: Iterable[Block], start: int, end: int, page: int) -> Iterator[Line]:
+    for block in blocks:
+        if block.page == page and block.start < end and block.end > start:
+            yield from (line for line in block.lines if line.start < end and line.end > start)
+
+
+def cut(line: Line, text: str, start: int, end: int) -> Box:
+    """Return the part of the line's box in which `text[start:end]` stands.
+
+    Where a character stands in its line was not kept; it is told by the usual widths of letters, and a little is added
+    on either side. Text that runs upwards or downwards gets the whole line.
+    """
+    whole = (line.x0, line.y0, line.x1, line.y1)
+    if (start <= line.start and end >= line.end) or line.y1 - line.y0 > line.x1 - line.x0:
+        return whole
+    sums = list(accumulate((_width(each) for each in text[line.start : line.end]), initial=0.0))
+    if not sums[-1]:
+        return whole
+    unit = (line.x1 - line.x0) / sums[-1]
+    x0 = line.x0 + unit * (sums[start - line.start] - 0.4)
+    x1 = line.x0 + unit * (sums[end - line.start] + 0.4)
+    return max(line.x0, x0), line.y0, min(line.x1, x1), line.y1
+
+
+def _width(character: str) -> float:
+    """Return a letter's usual width in half ems, by Helvetica's and Times's metrics."""
+    if character in _NARROW:
+        return 0.56
+    if character in _WIDE:
+        return 1.6
+    if character == "\xad" or not character.isprintable():
+        return 0.0
+    return 1.35 if character.isupper() else 1.04
+
+
+def _places(db: Any, document: str) -> tuple[str, list[_Place]]:
+    row = db.execute("SELECT number, media_type FROM document WHERE id = ?", (document,)).fetchone()
+    found = [
+        _Place(bytes(path), shown, bytes(digest).hex(), part)
+        for path, shown, digest, part in db.execute(
+            "SELECT path, shown, hash, part FROM location JOIN file ON file.id = location.file"
+            " WHERE location.document = ? AND hash IS NOT NULL ORDER BY part != '', size, shown LIMIT 20",
+            (row[0],),
+        )
+    ]
+    return row[1], found
+
+
+def _drawn(zygote: Zygote, kept: _Pictures, places: list[_Place], page: int, width: int) -> Picture:
+    """Return the picture from the first of the files that is still what was read."""
+    failure: StrongroomError = NoPictureError("the document's file is no longer in a watched folder")
+    for place in places:
+        try:
+            return _from(zygote, kept, place, page, width)
+        except NoPictureError as error:
+            failure = error
+    raise failure
+
+
+def _from(zygote: Zygote, kept: _Pictures, place: _Place, page: int, width: int) -> Picture:
+    try:
+        # As when it was read: no link, and no waiting for the writer of a pipe.
+        descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NoPictureError(f"{place.shown} is gone", "put it back to see its pages; its text is kept") from None
+    except OSError as error:
+        raise NoPictureError(f"{place.shown} cannot be opened: {(error.strerror or str(error)).lower()}") from error
+    changed = NoPictureError(f"{place.shown} has changed since it was read", "ask again once it is read anew")
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode) or kept.hash_of(descriptor) != place.hash:
+            raise changed
+        name = os.path.basename(place.path).decode(errors="replace")
+        options = {"part": place.part, "page": page, "width": width}
+        picture: Picture | None = None
+        try:
+            for line in zygote.run("picture", descriptor, name, options, wall_seconds=SECONDS):
+                picture = wire.decode_picture(line)
+                break
+        except wire.InvalidRecordError as error:
+            raise WorkerDiedError("the picture was not valid", str(error)) from error
+        except (UnreadableError, UnsupportedError, WorkerDiedError) as error:
+            raise type(error)(f"page {page} cannot be shown: {error.message}", error.hint) from error
+        after = os.fstat(descriptor)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise changed
+    except OSError as error:
+        raise NoPictureError(f"{place.shown} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    finally:
+        os.close(descriptor)
+    if picture is None or picture.page != page or picture.width > width:
+        raise WorkerDiedError("the picture was not valid", "another page or size than was asked for")
+    return picture

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine import asking, erasing, history, reading
+from engine import asking, erasing, history, picturing, reading
 from engine.engine import Engine
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -23,6 +23,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "documents": reading.documents,
     "document": reading.document,
     "document.text": reading.document_text,
+    "document.picture": picturing.document_picture,
     "search": asking.search,
     "ask": asking.ask,
     "conversations": history.conversations,

@@ -101,7 +101,7 @@ def test_a_statement_is_never_longer_than_it_may_be():
         False,
     )
     assert taken("x" * (LONGEST_STATEMENT + 1), ended=False) is None
-    (line,), _ = taken("my" + " word" * 63 + " wor[1]")
+    (line,), _ = taken("m" + " word" * 63 + " wor[1]")
     assert line.text.endswith("word…")
     assert len(line.text) < LONGEST_STATEMENT
 
@@ -180,7 +180,7 @@ def test_whatever_is_chosen_from_whatever_vocabulary_nothing_else_comes(pieces, 
         assert len(structure.state.text) <= LONGEST_STATEMENT + 1
     assert token != END or structure.may_end
     lines += structure.end()
-    assert structure.state.refused == bool(re.fullmatch(rb"NONE[. ]*", text.strip())))
+    assert structure.state.refused == bool(re.fullmatch(rb"NONE[. ]*", text.strip()))
     assert not (structure.state.refused and lines)
     assert len(lines) <= MOST_STATEMENTS
     for line in lines:

@@ -1,13 +1,14 @@
 """Purging: what would go, that it went, and how to allow it again."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from engine import listing
-from engine.engine import Engine
+from engine.engine import Engine, Open
 from ingest import registry
 from retrieval import keyword
 from vault import purge as purging
@@ -15,10 +16,13 @@ from vault.errors import StrongroomError
 
 
 def purge_preview(engine: Engine, name: str) -> dict[str, Any]:
-    """What a purge of this id or path would take."""
-    with engine.opened().vault.read() as db:
-        found = [listing.document(db, each) for each in listing.resolve(db, name)]
+    """What a purge of this id or path would take: the documents, and in `removed` how much of each kind."""
+    opened = engine.opened()
+    with opened.vault.read() as db:
+        ids = listing.resolve(db, name)
+        found = [listing.document(db, each) for each in ids]
     return {
+        "removed": asdict(purging.preview(opened.vault, ids)),
         "documents": [
             {
                 "id": each["id"],
@@ -28,7 +32,7 @@ def purge_preview(engine: Engine, name: str) -> dict[str, Any]:
                 "attachments": len(each["attachments"]),
             }
             for each in found
-        ]
+        ],
     }
 
 
@@ -39,6 +43,35 @@ def purge(engine: Engine, names: list[str], *, confirm: bool = False) -> dict[st
         raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the file itself stays where it is")
     with opened.vault.read() as db:
         ids = [each for name in names for each in listing.resolve(db, name)]
+    return _purge(opened, ids)
+
+
+def folders_purge(engine: Engine, path: str, *, confirm: bool = False) -> dict[str, Any]:
+    """Stop watching a folder and purge what was read from it, but for what lies in another folder too.
+
+    Returns the receipt, as `purge` does. None of it is read again, from wherever, until it is allowed.
+    """
+    opened = engine.opened()
+    if not confirm:
+        raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the files stay where they are")
+    opened.follower.remove(Path(path), keep=True)  # from here on nothing new comes from it
+    with opened.vault.read() as db:
+        ids = [
+            str(i)
+            for (i,) in db.execute(
+                "SELECT id FROM document WHERE number IN (SELECT document FROM location JOIN file ON file.id ="
+                " location.file JOIN folder ON folder.id = file.folder WHERE folder.shown = ?1) AND NOT EXISTS"
+                " (SELECT 1 FROM location JOIN file ON file.id = location.file JOIN folder ON folder.id = file.folder"
+                " WHERE location.document = number AND folder.shown != ?1)",
+                (path,),
+            )
+        ]
+    receipt = _purge(opened, ids)
+    opened.follower.remove(Path(path), keep=False)
+    return receipt
+
+
+def _purge(opened: Open, ids: list[str]) -> dict[str, Any]:
     removed: list[int] = []
 
     def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:

@@ -11,9 +11,9 @@ from vault.failures import UnknownDocumentError
 
 MOST_ROWS = 200
 MOST_CHARACTERS = 20_000
+_PLACES_SEEN = 20  # of a document, to tell its state
 
 _FILE_ORDER = {"path": "shown", "state": "state", "size": "size", "modified": "mtime_ns", "changed": "changed"}
-_DOCUMENT_ORDER = {"title": "title", "kind": "kind", "sender": "sender", "date": "time", "added": "added"}
 
 
 def states(db: apsw.Connection) -> dict[str, int]:
@@ -45,7 +45,7 @@ def files(
         where.append("folder = ?")
         values.append(folder)
     clause = " AND ".join(where)
-    order = _order(_FILE_ORDER, sort, descending=descending)
+    ordered = order(_FILE_ORDER, sort, descending=descending)
     total = db.execute(f"SELECT count(*) FROM file WHERE {clause}", values).get
     rows = [
         {
@@ -59,9 +59,9 @@ def files(
             "document_count": 0,
         }
         for i, shown, st, reason, size, mtime in db.execute(
-            f"SELECT id, shown, state, reason, size, mtime_ns FROM file WHERE {clause} ORDER BY {order}, id"
+            f"SELECT id, shown, state, reason, size, mtime_ns FROM file WHERE {clause} ORDER BY {ordered}, id"
             " LIMIT ? OFFSET ?",
-            (*values, _limit(limit), max(0, offset)),
+            (*values, limited(limit), max(0, offset)),
         )
     ]
     for row in rows:
@@ -77,59 +77,11 @@ def files(
     return {"total": total, "rows": rows}
 
 
-def list_documents(
-    db: apsw.Connection,
-    *,
-    text: str = "",
-    kind: str = "",
-    sort: str = "title",
-    descending: bool = False,
-    offset: int = 0,
-    limit: int = 50,
-) -> dict[str, Any]:
-    """A page of the documents; `text` is searched for in title, sender and path."""
-    where, values = ["1"], list[Any]()
-    if text:
-        where.append(
-            "(instr(lower(title), lower(?1)) OR instr(lower(coalesce(sender, '')), lower(?1)) OR EXISTS (SELECT 1 FROM"
-            " location JOIN file ON file.id = location.file WHERE location.document = number"
-            " AND instr(lower(file.shown), lower(?1))))".replace("?1", "?")
-        )
-        values += [text] * 3
-    if kind:
-        where.append("kind = ?")
-        values.append(kind)
-    clause = " AND ".join(where)
-    order = _order(_DOCUMENT_ORDER, sort, descending=descending)
-    total = db.execute(f"SELECT count(*) FROM document WHERE {clause}", values).get
-    found: list[Any] = db.execute(
-        f"SELECT number, id, kind, title, sender, date, pages, note FROM document WHERE {clause}"
-        f" ORDER BY {order}, number LIMIT ? OFFSET ?",
-        (*values, _limit(limit), max(0, offset)),
-    ).fetchall()
-    return {
-        "total": total,
-        "rows": [
-            {
-                "id": i,
-                "kind": k,
-                "title": title,
-                "sender": sender,
-                "date": date,
-                "pages": pages,
-                "note": note,
-                "paths": [place["path"] for place in places(db, number)],
-            }
-            for number, i, k, title, sender, date, pages, note in found
-        ],
-    }
-
-
 def document(db: apsw.Connection, document_id: str) -> dict[str, Any]:
     """One document's properties, where it lies, and what lies under it."""
     row = db.execute(
         "SELECT number, kind, title, sender, recipients, date, message_id, thread, language, media_type, pages,"
-        " picture_pages, note, metadata, characters FROM document WHERE id = ?",
+        " picture_pages, note, metadata, characters, added FROM document WHERE id = ?",
         (document_id,),
     ).fetchone()
     if row is None:
@@ -150,6 +102,7 @@ def document(db: apsw.Connection, document_id: str) -> dict[str, Any]:
         "note",
         "metadata",
         "characters",
+        "added",
     )
     found = dict(zip(names, row, strict=True))
     number = found.pop("number")
@@ -162,7 +115,24 @@ def document(db: apsw.Connection, document_id: str) -> dict[str, Any]:
             (number,),
         )
     ]
-    return {"id": document_id, **found, "places": places(db, number), "attachments": attachments}
+    parents = [
+        {"id": i, "title": title, "kind": kind, "sender": sender, "date": date}
+        for i, title, kind, sender, date in db.execute(
+            "SELECT DISTINCT document.id, title, kind, sender, date FROM location JOIN document ON number = parent"
+            " WHERE location.document = ? ORDER BY time DESC LIMIT 50",
+            (number,),
+        )
+    ]
+    state, reason = state_of(db, number, found["note"])
+    return {
+        "id": document_id,
+        **found,
+        "state": state,
+        "reason": reason,
+        "places": _places(db, number),
+        "attachments": attachments,
+        "parents": parents,
+    }
 
 
 def document_text(db: apsw.Connection, document_id: str, *, start: int = 0, end: int | None = None) -> dict[str, Any]:
@@ -180,16 +150,38 @@ def document_text(db: apsw.Connection, document_id: str, *, start: int = 0, end:
     return {"text": text[start:end], "start": start, "end": end, "total": len(text), "blocks": blocks}
 
 
-def places(db: apsw.Connection, number: int) -> list[dict[str, str]]:
-    """Where a document lies: file and part."""
+def _places(db: apsw.Connection, number: int) -> list[dict[str, Any]]:
+    """Where a document lies: file and part, and what is known of the file."""
+    names = ("path", "part", "size", "modified", "file_state", "file_reason", "folder")
     return [
-        {"path": shown, "part": part}
-        for shown, part in db.execute(
-            "SELECT shown, part FROM location JOIN file ON file.id = location.file WHERE location.document = ?"
-            " ORDER BY shown, part LIMIT 100",
+        dict(zip(names, row, strict=True))
+        for row in db.execute(
+            "SELECT file.shown, part, size, mtime_ns / 1e9, file.state, file.reason, folder.shown FROM location"
+            " JOIN file ON file.id = location.file JOIN folder ON folder.id = file.folder WHERE location.document = ?"
+            " ORDER BY file.shown, part LIMIT 100",
             (number,),
         )
     ]
+
+
+def state_of(db: apsw.Connection, number: int, note: str) -> tuple[str, str]:
+    """A document's state, and the reason of it: that of the best of its places."""
+    found = {
+        (str(state), bool(missing))
+        for state, missing in db.execute(
+            "SELECT file.state, folder.state = 'missing' FROM location JOIN file ON file.id = location.file"
+            " JOIN folder ON folder.id = file.folder WHERE location.document = ? LIMIT ?",
+            (number, _PLACES_SEEN),
+        )
+    }
+    if found and all(missing for _, missing in found):
+        return "missing", "its folder is not there at present"
+    states = {state for state, _ in found}
+    if "embedding" in states:
+        return "embedding", note
+    if states == {"waiting"}:
+        return "waiting", note or "its file is being read again"
+    return ("partial", note) if note else ("done", "")
 
 
 def resolve(db: apsw.Connection, name: str) -> list[str]:
@@ -215,11 +207,13 @@ def resolve(db: apsw.Connection, name: str) -> list[str]:
     return found
 
 
-def _order(columns: dict[str, str], sort: str, *, descending: bool) -> str:
+def order(columns: dict[str, str], sort: str, *, descending: bool) -> str:
+    """What stands after ORDER BY. Raises StrongroomError for a column that is none."""
     if sort not in columns:
         raise StrongroomError(f"cannot sort by {sort!r}", f"sort by {', '.join(columns)}")
-    return f"{columns[sort]} {'DESC' if descending else 'ASC'}"
+    return f"{columns[sort]} {'DESC' if descending else 'ASC'}"  # what is before a comma stays ascending: empty last
 
 
-def _limit(limit: int) -> int:
+def limited(limit: int) -> int:
+    """So many rows at least one and at most a screenful."""
     return max(1, min(MOST_ROWS, limit))

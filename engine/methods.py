@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine import asking, erasing, history, picturing, reading
+from engine import asking, choosing, erasing, history, keeping, library, picturing, privacy, reading, suggesting
 from engine.engine import Engine
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -18,23 +18,40 @@ METHODS: dict[str, Callable[..., Any]] = {
     "folders.pause": Engine.folders_pause,
     "folders.resume": Engine.folders_resume,
     "folders.relocate": Engine.folders_relocate,
+    "folders.browse": choosing.folders_browse,
+    "folders.purge": erasing.folders_purge,
     "wait": Engine.wait,
     "files": reading.files,
+    "files.attention": library.files_attention,
+    "files.again": library.files_again,
     "documents": reading.documents,
+    "documents.facets": reading.documents_facets,
     "document": reading.document,
     "document.text": reading.document_text,
     "document.picture": picturing.document_picture,
+    "document.thread": library.document_thread,
+    "document.cited": library.document_cited,
+    "document.again": library.document_again,
     "search": asking.search,
     "ask": asking.ask,
+    "ask.cancel": asking.cancel,
+    "understand": asking.understand,
+    "suggestions": suggesting.suggestions,
     "conversations": history.conversations,
     "conversation": history.conversation,
+    "conversation.remove": history.remove,
+    "conversation.export": history.export,
     "purge.preview": erasing.purge_preview,
     "purge": erasing.purge,
     "purge.lift": erasing.purge_lift,
     "receipts": erasing.receipts,
-    "settings.get": Engine.settings_get,
-    "settings.set": Engine.settings_set,
-    "passwd": Engine.passwd,
-    "recovery": Engine.recovery,
-    "backup": Engine.backup,
+    "settings.get": keeping.settings_get,
+    "settings.set": keeping.settings_set,
+    "passwd": keeping.passwd,
+    "recovery": keeping.recovery,
+    "backup": keeping.backup,
+    "backup.forget": keeping.backup_forget,
+    "protection": privacy.protection,
+    "privacy": privacy.privacy,
+    "vaults": privacy.vaults_list,
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import listing
+from engine import catalogue, listing
 from engine.engine import Engine
 
 
@@ -12,10 +12,33 @@ def files(engine: Engine, **filters: Any) -> dict[str, Any]:
         return listing.files(db, **filters)
 
 
-def documents(engine: Engine, **filters: Any) -> dict[str, Any]:
-    """A page of the documents; see `listing.list_documents`."""
+def documents(
+    engine: Engine,
+    *,
+    text: str = "",
+    inside: bool = False,
+    kind: str = "",
+    state: str = "",
+    folder: int | None = None,
+    file: int | None = None,
+    person: str = "",
+    after: str = "",
+    before: str = "",
+    **shown: Any,
+) -> dict[str, Any]:
+    """A page of the documents; see `catalogue.Wanted` and `catalogue.list_documents`. With `inside`, also those in
+    whose text all words of `text` stand."""
+    opened = engine.opened()
+    holding = opened.index.documents_with(text) if inside and text else ()
+    with opened.vault.read() as db:
+        wanted = catalogue.Wanted(text, holding, kind, state, folder, file, person, after, before)
+        return catalogue.list_documents(db, wanted, **shown)
+
+
+def documents_facets(engine: Engine) -> dict[str, Any]:
+    """What the documents can be narrowed by; see `catalogue.facets`."""
     with engine.opened().vault.read() as db:
-        return listing.list_documents(db, **filters)
+        return catalogue.facets(db)
 
 
 def document(engine: Engine, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word

@@ -122,6 +122,11 @@ class Index:
             places = select.best(mix, count)
             return gather.gather(db, snapshot, scores, mix, places, k)
 
+    def documents_with(self, text: str) -> list[int]:
+        """Numbers of the documents in whose text every word of `text` stands, in any of its chunks; ascending."""
+        snapshot = self._snapshot
+        return [] if snapshot is None else select.documents_having_all(snapshot, text)
+
     def _next(self, db: "apsw.Connection", old: Snapshot | None, removed: Collection[int]) -> Snapshot:
         import numpy as np
 

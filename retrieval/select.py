@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from retrieval import rank, typos
+from retrieval import rank, terms, typos
 from retrieval.query import Filters, Query, seconds
 
 if TYPE_CHECKING:
@@ -89,6 +89,24 @@ def having_all(snapshot: "Snapshot", words: Sequence[str], scores: "Array") -> "
     for word in set(words):
         having &= rank.bm25(snapshot.parts, [(word, 1.0)], size) > 0
     return np.where(having, scores, np.float32(-1))
+
+
+def documents_having_all(snapshot: "Snapshot", text: str) -> list[int]:
+    """Numbers of the documents whose chunks have all of the terms of `text` between them, ascending."""
+    import numpy as np
+
+    having = np.ones(len(snapshot.numbers), dtype=bool)
+    wanted = {word.encode() for word in terms.terms(text)}
+    for word in wanted:
+        there = np.zeros(len(snapshot.numbers), dtype=bool)
+        for part in snapshot.parts:
+            if (number := part.segment.find(word)) >= 0:
+                places = part.places[part.segment.postings(number)[0]]
+                places = places[places >= 0]
+                there[snapshot.owners[places[snapshot.alive[places]]]] = True
+        having &= there
+    found: list[int] = snapshot.numbers[having].tolist() if wanted else []
+    return found
 
 
 def with_threads(db: "apsw.Connection", snapshot: "Snapshot", scores: "Array", places: "Array") -> "Array":

@@ -18,7 +18,7 @@ from typing import Any
 from engine import listing, wire
 from engine.engine import Engine
 from engine.zygote import WorkerDiedError, Zygote, sha256_of
-from ingest.picture import MAX_WIDTH, MIN_WIDTH, Picture
+from ingest.picture import MAX_WIDTH, MIN_WIDTH, Letters, Picture
 from ingest.registry import UnreadableError, UnsupportedError
 from vault import documents
 from vault.errors import StrongroomError
@@ -143,11 +143,15 @@ def document_picture(
 def boxes(blocks: Iterable[Block], text: str, start: int, end: int, picture: Picture) -> list[list[float]]:
     """Return where `text[start:end]` stands on the picture's page: a box for each line, as fractions from its top left.
 
-    A box holds the part of its line that is asked for, as nearly as the widths of characters can be guessed.
+    A box holds the part of its line that is asked for: as the page's own characters stand, or where they are not known
+    (a page read by OCR), as nearly as their widths can be guessed.
     """
+    known = {(each.box, len(each.places)): each for each in picture.letters}
     found = []
     for line in _lines(blocks, start, end, picture.page):
-        x0, y0, x1, y1 = cut(line, text, max(start, line.start), min(end, line.end))
+        first, last = max(start, line.start), min(end, line.end)
+        letters = known.get(((line.x0, line.y0, line.x1, line.y1), 2 * (line.end - line.start)))
+        x0, y0, x1, y1 = _placed(letters, line, first, last) if letters else cut(line, text, first, last)
         across = [min(1.0, max(0.0, each / picture.shown_width)) for each in (x0, x1)]
         down = [min(1.0, max(0.0, each / picture.shown_height)) for each in (y0, y1)]
         if across[0] < across[1] and down[0] < down[1]:
@@ -159,6 +163,18 @@ def _lines(blocks: Iterable[Block], start: int, end: int, page: int) -> Iterator
     for block in blocks:
         if block.page == page and block.start < end and block.end > start:
             yield from (line for line in block.lines if line.start < end and line.end > start)
+
+
+def _placed(letters: Letters, line: Line, start: int, end: int) -> Box:
+    """Return the part of the line's box in which the characters stand."""
+    places = letters.places[2 * (start - line.start) : 2 * (end - line.start)]
+    taken = [
+        each for one, other in zip(places[::2], places[1::2], strict=True) if one != other for each in (one, other)
+    ]
+    if not taken:
+        return (line.x0, line.y0, line.x1, line.y1)
+    low, high = min(taken), max(taken)
+    return (line.x0, low, line.x1, high) if letters.upright else (low, line.y0, high, line.y1)
 
 
 def cut(line: Line, text: str, start: int, end: int) -> Box:

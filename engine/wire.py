@@ -7,7 +7,8 @@ A line is one of
     {"failed": [kind, message, hint]}, kind one of unreadable, unsupported: nothing of the file can be read
     {"end": number of lines before}
 and from a worker that was asked for a picture, once
-    {"picture": [page, pages, width, height, shown_width, shown_height, media_type, base64]}, see `ingest.picture`
+    {"picture": [page, pages, width, height, shown_width, shown_height, media_type, base64, letters]}, and each of these
+        [[x0, y0, x1, y1], upright, places]; see `ingest.picture`
 Arrays instead of objects, because a long PDF has ten thousand lines.
 """
 
@@ -20,7 +21,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.picture import MAX_BYTES, MAX_HEIGHT, MAX_WIDTH, Picture
+from ingest.picture import MAX_BYTES, MAX_HEIGHT, MAX_LETTERS, MAX_WIDTH, Letters, Picture
 from vault.records import Block, Document, Line, Problem
 
 MAX_TEXT = 64 << 20  # code points of one document
@@ -89,6 +90,7 @@ def encode_picture(picture: Picture) -> bytes:
         picture.shown_height,
         picture.media_type,
         data,
+        [[each.box, each.upright, each.places] for each in picture.letters],
     ]
     return json.dumps({"picture": value}, separators=(",", ":")).encode() + b"\n"
 
@@ -105,9 +107,9 @@ def decode_picture(line: bytes) -> Picture:
     if type(value) is not dict or list(value) != ["picture"]:
         raise InvalidRecordError("not a picture")
     body = value["picture"]
-    if type(body) is not list or len(body) != 8:
-        raise InvalidRecordError("a picture is not a list of eight")
-    page, pages, width, height, shown_width, shown_height, media_type, encoded = body
+    if type(body) is not list or len(body) != 9:
+        raise InvalidRecordError("a picture is not a list of nine")
+    page, pages, width, height, shown_width, shown_height, media_type, encoded, letters = body
     _integer(page, 1, _integer(pages, 1, 10_000_000))
     _integer(width, 1, MAX_WIDTH)
     _integer(height, 1, MAX_HEIGHT)
@@ -120,7 +122,25 @@ def decode_picture(line: bytes) -> Picture:
         raise InvalidRecordError("not base64") from error
     if len(data) > MAX_BYTES or _measured(data, media_type) != (width, height):
         raise InvalidRecordError("not a picture of the size and kind that is said")
-    return Picture(data, media_type, page, pages, width, height, float(shown_width), float(shown_height))
+    size = float(shown_width), float(shown_height)
+    return Picture(data, media_type, page, pages, width, height, *size, _letters(letters))
+
+
+def _letters(lines: Any) -> tuple[Letters, ...]:
+    if type(lines) is not list or len(lines) > MAX_LETTERS:
+        raise InvalidRecordError("letters is not a list of bounded length")
+    found: list[Letters] = []
+    left = 2 * MAX_LETTERS
+    for each in lines:
+        if type(each) is not list or len(each) != 3 or type(each[0]) is not list or type(each[2]) is not list:
+            raise InvalidRecordError("a line of letters is not a list of three")
+        box, upright, places = each
+        left -= len(places)
+        if len(box) != 4 or type(upright) is not bool or len(places) % 2 or left < 0:
+            raise InvalidRecordError("a line of letters without its box, or too long")
+        x0, y0, x1, y1 = map(_number, box)
+        found.append(Letters((x0, y0, x1, y1), upright, tuple(map(_number, places))))
+    return tuple(found)
 
 
 def _measured(data: bytes, media_type: Any) -> tuple[int, int] | None:
@@ -248,9 +268,14 @@ def _line(line: Any, start: int, end: int) -> Line:
         raise InvalidRecordError("a line is not a list of six")
     _integer(line[1], _integer(line[0], start, end), end)
     for each in line[2:]:
-        if type(each) not in (int, float) or not math.isfinite(each) or abs(each) > 1e7:
-            raise InvalidRecordError("a box is not made of numbers")
+        _number(each)
     return Line(*line)
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e7:
+        raise InvalidRecordError("a box is not made of numbers")
+    return value  # type: ignore[no-any-return]  # checked just now
 
 
 def _integer(value: Any, low: int, high: int) -> int:

@@ -121,7 +121,7 @@ def _read_page(pdfium: Any, opened: Any, number: int) -> Page | None:
     if not handle:
         return None
     try:
-        place = _Place(pdfium, handle)
+        place = Place(pdfium, handle)
         layer = pdfium.FPDFText_LoadPage(handle)
         if not layer:
             return Page(number, place.width, place.height, (), picture=False)
@@ -135,7 +135,7 @@ def _read_page(pdfium: Any, opened: Any, number: int) -> Page | None:
         pdfium.FPDF_ClosePage(handle)
 
 
-class _Place:
+class Place:
     """Turns PDF coordinates (origin bottom left, before rotation) into those of the page as it is shown."""
 
     def __init__(self, pdfium: Any, handle: Any) -> None:
@@ -162,34 +162,38 @@ class _Place:
         return round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
 
 
-def _lines(pdfium: Any, layer: Any, place: _Place) -> Iterator[PageLine]:
+def _lines(pdfium: Any, layer: Any, place: Place) -> Iterator[PageLine]:
     """Yield a page's lines. PDFium ends each with CR LF; a character's index in its text is that of its box."""
-    text = _text(pdfium, layer)
     first, last = pdfium.FS_RECTF(), pdfium.FS_RECTF()
     font = ctypes.create_string_buffer(64)
+    for start, shown in line_starts(pdfium, layer):
+        pdfium.FPDFText_GetLooseCharBox(layer, start, first)
+        pdfium.FPDFText_GetLooseCharBox(layer, start + len(shown) - 1, last)
+        box = place(
+            min(first.left, last.left),
+            min(first.bottom, last.bottom),
+            max(first.right, last.right),
+            max(first.top, last.top),
+        )
+        bold = pdfium.FPDFText_GetFontWeight(layer, start) >= 600
+        if not bold:  # many files state the weight in the font's name alone
+            pdfium.FPDFText_GetFontInfo(layer, start, font, len(font), None)
+            bold = b"bold" in font.value.lower()
+        yield PageLine(shown, *box, size=abs(first.top - first.bottom), bold=bold)
+
+
+def line_starts(pdfium: Any, layer: Any) -> Iterator[tuple[int, str]]:
+    """Yield a page's lines, each with the index of its first character."""
     position = 0
-    for line in text.split("\r\n"):
+    for line in _text(pdfium, layer).split("\r\n"):
         plain = _plain(line)
         shown = plain.strip()
         if shown:
-            start = position + len(plain) - len(plain.lstrip())
-            pdfium.FPDFText_GetLooseCharBox(layer, start, first)
-            pdfium.FPDFText_GetLooseCharBox(layer, start + len(shown) - 1, last)
-            box = place(
-                min(first.left, last.left),
-                min(first.bottom, last.bottom),
-                max(first.right, last.right),
-                max(first.top, last.top),
-            )
-            bold = pdfium.FPDFText_GetFontWeight(layer, start) >= 600
-            if not bold:  # many files state the weight in the font's name alone
-                pdfium.FPDFText_GetFontInfo(layer, start, font, len(font), None)
-                bold = b"bold" in font.value.lower()
-            yield PageLine(shown, *box, size=abs(first.top - first.bottom), bold=bold)
+            yield position + len(plain) - len(plain.lstrip()), shown
         position += len(line) + 2
 
 
-def _written_in(pdfium: Any, handle: Any, place: _Place) -> Iterator[PageLine]:
+def _written_in(pdfium: Any, handle: Any, place: Place) -> Iterator[PageLine]:
     """Yield what was typed into a page: values of form fields (`name: value`) and notes. The text layer lacks them."""
     box = pdfium.FS_RECTF()
     for index in range(min(pdfium.FPDFPage_GetAnnotCount(handle), _ANNOTATIONS)):

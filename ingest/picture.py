@@ -20,9 +20,22 @@ MIN_WIDTH, MAX_WIDTH = 200, 2000  # pixels
 MAX_HEIGHT = 6000  # pixels; a till receipt a metre long is narrower rather than higher
 MAX_BYTES = 1_500_000
 PICTURES = ("png", "jpeg", "gif", "tiff", "bmp", "webp")  # names of the registry's formats
+MAX_LETTERS = 20_000  # of a page whose places are told; a page of a telephone book has 15,000
 _MAX_DECODED = 400 << 20  # bytes in memory of one picture: an A3 page of 600 dots an inch in colour has 280 MB
 _SMALL = 120_000  # bytes; a PNG of that size is not worth a second try
 _QUALITIES = (82, 60, 35)  # of a JPEG, the first that fits
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Where the characters of a line stand in it: what `Line` does not keep, as only a picture needs it."""
+
+    box: tuple[float, float, float, float]
+    """the line's, as `Line` has it: by this it is recognised"""
+    upright: bool
+    """the line runs up or down, and `places` are heights"""
+    places: tuple[float, ...]
+    """start and end of each character, one after the other; equal where a character takes no room"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class Picture:
     shown_width: float
     """of the whole page in the unit of `Line`'s boxes: points for a PDF, its own pixels for a picture"""
     shown_height: float
+    letters: tuple[Letters, ...] = ()
 
 
 def preload() -> None:
@@ -62,18 +76,18 @@ def picture(file: BinaryIO, name: str, part: str, page: int, width: int) -> Pict
     file, name = registry.part_of(file, name, part)
     found = registry.recognise(file, name)
     if found.name == "pdf":
-        image, pages, size = pdf_page(file, page, width)
+        image, pages, size, letters = pdf_page(file, page, width)
     elif found.name in PICTURES:
         image, pages, size = frame(file, page, width)
-        image = _fitted(image, width)
+        image, letters = _fitted(image, width), ()
     else:
         raise UnsupportedError(f"a {found.name} file has no pages to be shown", "open the file itself")
     image, data, media_type = _encoded(image)
-    return Picture(data, media_type, page, pages, image.width, image.height, *size)
+    return Picture(data, media_type, page, pages, image.width, image.height, *size, letters)
 
 
-def pdf_page(file: BinaryIO, page: int, width: int) -> tuple["Image", int, tuple[float, float]]:
-    """Return a PDF's page `width` pixels wide, the number of pages, and the page's size in points."""
+def pdf_page(file: BinaryIO, page: int, width: int) -> tuple["Image", int, tuple[float, float], tuple[Letters, ...]]:
+    """Return a PDF's page `width` pixels wide, the number of pages, the page's size in points, and its letters."""
     import pypdfium2.raw as pdfium
 
     from ingest import pdf
@@ -90,16 +104,43 @@ def pdf_page(file: BinaryIO, page: int, width: int) -> tuple["Image", int, tuple
             if not (0 < size[0] < 1e6 and 0 < size[1] < 1e6):
                 raise UnreadableError(f"damaged: page {page} has no size")
             scale = min(width / size[0], MAX_HEIGHT / size[1])
-            return (
-                _rendered(pdfium, handle, max(1, round(size[0] * scale)), max(1, round(size[1] * scale))),
-                pages,
-                size,
-            )
+            pixels = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+            return _rendered(pdfium, handle, *pixels), pages, size, _letters(pdfium, handle)
         finally:
             pdfium.FPDF_ClosePage(handle)
     finally:
         pdfium.FPDF_CloseDocument(opened)
         del keep
+
+
+def _letters(pdfium: Any, handle: Any) -> tuple[Letters, ...]:
+    """Return the places of the characters in each line of the text layer."""
+    from ingest import pdf
+
+    layer = pdfium.FPDFText_LoadPage(handle)
+    if not layer:
+        return ()
+    try:
+        place, box = pdf.Place(pdfium, handle), pdfium.FS_RECTF()
+        found: list[Letters] = []
+        left = MAX_LETTERS
+        for start, shown in pdf.line_starts(pdfium, layer):
+            left -= len(shown)
+            if left < 0:
+                break
+            boxes = []
+            for index in range(start, start + len(shown)):
+                pdfium.FPDFText_GetLooseCharBox(layer, index, box)
+                boxes.append(place(box.left, box.bottom, box.right, box.top))
+            ends = boxes[0], boxes[-1]  # as the line's box was made
+            x0, y0 = (min(each[n] for each in ends) for n in (0, 1))
+            x1, y1 = (max(each[n] for each in ends) for n in (2, 3))
+            upright = y1 - y0 > x1 - x0 and len(shown) > 1
+            places = tuple(value for each in boxes for value in (each[1::2] if upright else each[0::2]))
+            found.append(Letters((x0, y0, x1, y1), upright, places))
+        return tuple(found)
+    finally:
+        pdfium.FPDFText_ClosePage(layer)
 
 
 def frame(file: BinaryIO, page: int, width: int = 0) -> tuple["Image", int, tuple[float, float]]:

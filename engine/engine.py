@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,18 @@ from typing import Any
 import apsw
 
 from engine import listing, settings
+from engine.answering import Answering
 from engine.zygote import Zygote
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
 from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from vault import backup, purge
+from vault import purge, remembered
 from vault.errors import LockedError, StrongroomError
 from vault.keys import KdfCost
 from vault.vault import HEADER_NAME, Vault
 from vault.vault import unlock as check_secret
-
-MOST_QUESTION = 10_000  # characters; a longer one is a document pasted by mistake
-PASSAGES = 20  # that an answer is made from
-_EARLIER = 4  # turns that a follow-up can lean on
-_STAGES_SHOWN = 3
 
 Notify = Callable[[str, Mapping[str, Any]], None]
 
@@ -73,7 +69,9 @@ class Engine:
         self.state = state
         self.ended = threading.Event()
         """set when the process should end, which is how the memory of an open vault is given back"""
-        self._zygote = zygote
+        self.zygote = zygote
+        self.held: dict[str, dict[str, Any]] = {}
+        """what holds this process and those it asks, by name: see engine/privacy.py"""
         self._now = now or _boot_seconds
         self._cost = cost
         self._opening = threading.Lock()
@@ -82,6 +80,7 @@ class Engine:
         self._active = self._now()
         self._page_locked = False
         self._embedder = _Loading(load)
+        self.answering = Answering()
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -132,6 +131,9 @@ class Engine:
                 raise StrongroomError("the vault is open already", "`strongroom destroy` removes it first")
             vault, code = Vault.create(self.folder, passphrase, state=self.state, cost=self._cost)
             self._start(vault)
+            with vault.write() as db:
+                for kind in ("passphrase", "recovery code"):
+                    remembered.set_secret(db, kind, time.time())
         return {"recovery_code": code}
 
     def unlock(self, passphrase: str, *, accept_older: bool = False) -> dict[str, Any]:
@@ -150,6 +152,7 @@ class Engine:
 
     def lock(self, *, mode: str = "all") -> dict[str, Any]:
         """`all` ends this process, and with it all that it has in memory; `page` asks for the passphrase again."""
+        self.answering.close()
         if mode == "page":
             self._page_locked = True
         else:
@@ -165,6 +168,7 @@ class Engine:
         """Stop the work and close the vault."""
         with self._opening:
             opened, self._open = self._open, None
+        self.answering.close()
         if opened:
             opened.follower.stop()
             opened.pipeline.stop()
@@ -232,37 +236,6 @@ class Engine:
         with opened.vault.read() as db:
             return {"files": listing.states(db)}
 
-    # --- keys, settings, backups ------------------------------------------------------------------------------------
-
-    def settings_get(self) -> dict[str, Any]:
-        """All settings."""
-        self.opened()
-        return asdict(self.settings)
-
-    def settings_set(self, key: str, value: Any) -> dict[str, Any]:
-        """Change one setting."""
-        opened = self.opened()
-        with opened.vault.write() as db:
-            self.settings = settings.change(db, self.settings, key, value)
-        return asdict(self.settings)
-
-    def passwd(self, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
-        """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from
-        now on. The answer holds the new recovery code then."""
-        vault = self.opened().vault
-        if revoke:
-            return {"recovery_code": vault.revoke(old, new)}
-        vault.change_passphrase(old, new)
-        return {"recovery_code": None}
-
-    def recovery(self, passphrase: str) -> dict[str, Any]:
-        """Make a new recovery code; the old one ends."""
-        return {"recovery_code": self.opened().vault.new_recovery_code(passphrase)}
-
-    def backup(self, target: str) -> dict[str, Any]:
-        """Write an encrypted copy of the open vault, and compare it."""
-        return asdict(backup.backup(self.opened().vault, Path(target)))
-
     # --- within -----------------------------------------------------------------------------------------------------
 
     def _start(self, vault: Vault) -> None:
@@ -272,7 +245,7 @@ class Engine:
             embedder = self._embedder.get()
             index = Index(vault, embedder)
             index.refresh()
-            pipeline = Pipeline(vault, index, embedder, self._zygote, pause=self._reason_to_pause)
+            pipeline = Pipeline(vault, index, embedder, self.zygote, pause=self._reason_to_pause)
             follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))
             pipeline.start()
             follower.start()
@@ -301,6 +274,7 @@ class Engine:
         minutes = self.settings.auto_lock_minutes
         if self._open and not self._page_locked and minutes and self._now() - self._active > minutes * 60:
             self._page_locked = True
+            self.answering.close()
             if self.settings.lock_ends_engine:
                 self.ended.set()
 

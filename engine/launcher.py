@@ -4,7 +4,9 @@ It has no key and reads no document, and it is the only process here that may ru
 program that shows a document's own file. It imports little and has one thread, because everything is forked from it.
 
 A life is one zygote, one engine and one page. `lock` ends the engine, and with it the life: what the three had in
-memory is gone, and the next life begins locked on the same sockets, so that no browser is turned away meanwhile.
+memory is gone, and the next life begins locked on the same sockets, so that no browser is turned away meanwhile. The
+next life may be another vault's, if the engine asked for it by name and the name is a vault's beside this one; the
+page's socket, its address and its cookies stay, the engine's socket and the claim are each vault's own.
 """
 
 import contextlib
@@ -21,7 +23,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from engine import lock, rendezvous
+from engine import lock, places, rendezvous, vaults
 from engine.children import REFUSED, fork_child, fork_plainly
 from engine.show import Shown, show_file
 from engine.zygote import Zygote
@@ -58,17 +60,31 @@ class _Life:
 class _Stand:
     """What stays from life to life."""
 
-    vault: Path
+    place: places.Place
     state: Path
-    claim: int
-    listener: socket.socket
     web: socket.socket | None
     label: str
     key: bytes
     """makes the browsers' cookies, so that a page that was started anew knows them"""
     wake: int
     shown: Shown
+    going_to: places.Place | None = None
+    """where the next life is another vault's"""
+    been: list[Path] = field(default_factory=list)
+    """vaults that engines of this launcher could write to"""
     stopping: bool = False
+
+    def move(self) -> None:
+        """Leave this vault for the one that was asked for, if one was."""
+        if self.going_to is not None:
+            self.been.append(self.place.vault)
+            self.place.leave()
+            self.place, self.going_to = self.going_to, None
+
+    def leave(self) -> None:
+        """Let go of everything."""
+        self.move()
+        self.place.leave()
 
 
 def launch(
@@ -90,22 +106,18 @@ def launch(
     """
     vault_folder, state_folder = vault_folder.absolute(), state_folder.absolute()
     with contextlib.ExitStack() as stack:
-        claim = stack.enter_context(rendezvous.claim(vault_folder, state_folder))
-        listener = stack.enter_context(rendezvous.listen(vault_folder, state_folder))
-        stack.callback(rendezvous.socket_path(vault_folder, state_folder).unlink, missing_ok=True)
-        web = stack.enter_context(rendezvous.listen_for_browsers(port)) if page else None
         wake = stack.enter_context(_signals())
         stand = _Stand(
-            vault=vault_folder,
+            place=places.take(vault_folder, state_folder),
             state=state_folder,
-            claim=claim,
-            listener=listener,
-            web=web,
+            web=None,
             label=secrets.token_hex(8),
             key=secrets.token_bytes(32),
             wake=wake,
             shown=Shown(state_folder),
         )
+        stack.callback(stand.leave)
+        stand.web = stack.enter_context(rendezvous.listen_for_browsers(port)) if page else None
         stack.callback(stand.shown.remove_redirects, everything=True)
         _live(stand, browser=browser, on_ready=on_ready)
 
@@ -121,6 +133,7 @@ def _live(stand: _Stand, *, browser: bool, on_ready: Callable[[str], None]) -> N
         finally:
             _end(life)
         told = told or life.ready
+        stand.move()
         if stand.stopping or (ended == 0 and life.ending and life.zygote):
             early = 0
             continue
@@ -142,7 +155,7 @@ def _begin(stand: _Stand) -> _Life:
     zygote = Zygote.start()
     engine = fork_child(
         lambda: _engine(stand, zygote, engine_line),
-        keep=[stand.claim, stand.listener.fileno(), engine_line.fileno(), zygote.fileno()],
+        keep=[stand.place.claim, stand.place.listener.fileno(), engine_line.fileno(), zygote.fileno()],
     )
     zygote.let_go()
     engine_line.close()
@@ -154,7 +167,7 @@ def _begin(stand: _Stand) -> _Life:
 
 def _begin_page(stand: _Stand, life: _Life) -> None:
     web = stand.web
-    connection = rendezvous.connect(stand.vault, stand.state)
+    connection = rendezvous.connect(stand.place.vault, stand.state)
     if web is None or connection is None:
         return
     own_tokens, page_tokens = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -170,7 +183,7 @@ def _begin_page(stand: _Stand, life: _Life) -> None:
 def _engine(stand: _Stand, zygote: Zygote, line: socket.socket) -> None:
     from engine import serving
 
-    serving.run_engine(stand.listener, (), zygote, (stand.vault, stand.state), line)
+    serving.run_engine(stand.place.listener, (), zygote, (stand.place.vault, stand.state), line)
 
 
 def _page(stand: _Stand, web: socket.socket, connection: socket.socket, tokens: socket.socket) -> None:
@@ -309,9 +322,24 @@ def _answer(stand: _Stand, life: _Life, line: bytes) -> dict[str, Any]:
         case {"page": bool(browser)} if life.tokens is not None:
             return {"done": browser and stand.shown.page(_address(stand, life)), "url": _address(stand, life)}
         case {"open": str(path)}:
-            return {"done": show_file(path, kept_out=(stand.vault, stand.state))}
+            beside = (each.path for each in vaults.beside(stand.place.vault))
+            return {"done": show_file(path, kept_out=(*beside, *stand.been, stand.state))}
+        case {"vault": str(name)}:
+            return _go_to(stand, name)
         case _:
             return {"done": False}
+
+
+def _go_to(stand: _Stand, name: str) -> dict[str, Any]:
+    """Make ready for the next life to be another vault's; nothing else changes until the engine ends."""
+    try:
+        going_to = places.take_beside(stand.place.vault, name, stand.state)
+    except StrongroomError as error:
+        return {"done": False, "message": error.message, "hint": error.hint}
+    if stand.going_to is not None:  # asked twice: the last counts
+        stand.going_to.leave()
+    stand.going_to = going_to
+    return {"done": True}
 
 
 def _address(stand: _Stand, life: _Life) -> str:

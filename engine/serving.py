@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,9 @@ class Line:
     """The engine's line to the launcher: what only a process that may run programs can do. Thread-safe.
 
     One JSON object a line each way, each answered in turn: {"ready": true}, {"ending": true} before it ends as asked,
-    {"page": browser wanted} which makes a new one-time address, and {"open": path of a document's file}. The launcher
-    answers {"done": bool, "url": …}.
+    {"page": browser wanted} which makes a new one-time address, {"open": path of a document's file}, and, before it
+    ends for another vault, {"vault": name}. The launcher answers {"done": bool, "url": …}; where it refuses a vault,
+    with message and hint.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -65,13 +67,13 @@ def run_engine(
     """
     line = Line(launcher)
     hide_messages()
-    with _locked(zygote, *folders, ()) as (engine, held):
+    with _locked(zygote, *folders, ()) as engine:
         signal.signal(signal.SIGTERM, lambda *_: engine.ended.set())
-        held["zygote"] = zygote.report()
+        engine.held["zygote"] = {**zygote.report(), "pid": zygote.pid, "at": time.time()}
         from engine.methods import METHODS
 
         line.ask({"ready": True})
-        protocol.serve(listener, connections, {**METHODS, **_more(held, line)}, engine, engine.ended)
+        protocol.serve(listener, connections, {**METHODS, **_more(line)}, engine, engine.ended)
         with contextlib.suppress(StrongroomError):  # it may be the launcher who ends us
             line.ask({"ending": True})
 
@@ -81,36 +83,32 @@ def engine_here(vault_folder: Path, state_folder: Path, writable: Sequence[Path]
     """Fork a zygote, lock this process as an engine is, and have an engine for as long as the context lasts."""
     zygote = Zygote.start()
     try:
-        with _locked(zygote, vault_folder, state_folder, writable) as (engine, _):
+        with _locked(zygote, vault_folder, state_folder, writable) as engine:
             yield engine
     finally:
         zygote.close()
 
 
 @contextlib.contextmanager
-def _locked(
-    zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path]
-) -> Iterator[tuple["Engine", dict[str, Any]]]:
+def _locked(zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path]) -> Iterator["Engine"]:
     folders = [vault_folder, state_folder, *writable]
     if not vault_folder.exists():  # Landlock's rules are for folders that are there
         vault_folder.mkdir(parents=True, mode=0o700)
     lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])
     report = lock.lock("engine")
+    from engine import privacy
     from engine.engine import Engine
 
     engine = Engine(vault_folder, state_folder, zygote)
+    engine.held["engine"] = privacy.held(report)
     try:
-        yield engine, {"engine": report.to_json()}
+        yield engine
     finally:
         engine.close()
 
 
-def _more(held: dict[str, Any], line: Line) -> dict[str, Callable[..., Any]]:
-    """Return the methods that need the launcher, or tell of the processes."""
-
-    def protection(_: Any) -> dict[str, Any]:
-        """What holds each process."""
-        return held
+def _more(line: Line) -> dict[str, Callable[..., Any]]:
+    """Return the methods that need the launcher."""
 
     def page_open(_: Any, *, browser: bool = False) -> dict[str, Any]:
         """A new address that opens the page once; `browser` also shows it there."""
@@ -126,7 +124,19 @@ def _more(held: dict[str, Any], line: Line) -> dict[str, Callable[..., Any]]:
             raise StrongroomError("the document's file is not there any more", "its text is still in the vault")
         return line.ask({"open": str(path)})
 
-    return {"protection": protection, "page.open": page_open, "document.open": document_open}
+    def vaults_switch(engine: Any, name: str) -> dict[str, Any]:
+        """End, as `lock` does; the next engine is that of the vault of this name beside this one, locked, or of a new
+        one."""
+        answer = line.ask({"vault": name})
+        if not answer["done"]:
+            raise StrongroomError(answer["message"], answer["hint"])
+        return dict(engine.lock(mode="all"))
+
+    return {
+        "page.open": page_open,
+        "document.open": document_open,
+        "vaults.switch": vaults_switch,
+    }
 
 
 def hide_messages() -> None:

@@ -13,6 +13,7 @@ from engine.asking import ask, search
 from engine.engine import Engine
 from engine.erasing import purge, purge_lift
 from engine.history import conversation, conversations
+from engine.keeping import settings_set
 from engine.reading import files
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
@@ -339,7 +340,7 @@ def test_after_ten_minutes_without_use_the_passphrase_is_asked_for_again(start, 
 def test_the_engine_ends_with_the_lock_where_the_user_wants_that(start):
     clock = Clock()
     engine = start(create=True, now=clock)
-    engine.settings_set("lock_ends_engine", value="yes")
+    settings_set(engine, "lock_ends_engine", value="yes")
     clock.now += 11 * 60
     assert eventually(engine.ended.is_set)
 
@@ -355,10 +356,10 @@ def test_a_status_does_not_count_as_use(start):
 
 def test_an_unknown_setting_or_value_is_named(engine):
     with pytest.raises(StrongroomError, match="'colour'"):
-        engine.settings_set("colour", value="red")
+        settings_set(engine, "colour", value="red")
     with pytest.raises(StrongroomError, match="'soon'"):
-        engine.settings_set("auto_lock_minutes", value="soon")
-    assert engine.settings_set("auto_lock_minutes", value="3")["auto_lock_minutes"] == 3
+        settings_set(engine, "auto_lock_minutes", value="soon")
+    assert settings_set(engine, "auto_lock_minutes", value="3")["auto_lock_minutes"] == 3
 
 
 def test_a_folder_inside_a_watched_one_or_around_it_is_refused(engine, papers):
@@ -486,7 +487,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(start, papers, tmp_path, s
     for number, mail in enumerate(mails):
         (papers / f"{number}.eml").write_bytes(mail.read_bytes())
     engine = start(create=True)
-    engine.settings_set("embed_on_battery", value=True)
+    settings_set(engine, "embed_on_battery", value=True)
     engine.folders_add(str(papers))
     engine.close()
     for seconds in (0.2, 0.7, 1.3):

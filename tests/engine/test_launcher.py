@@ -401,3 +401,80 @@ def test_a_command_at_work_on_a_vault_excludes_a_launcher(tmp_path, start):
     assert (second.word, second.process.wait(20)) == ("error", 1)
     command.communicate("\n")
     assert start().word == "ready"
+
+
+def go_to(running, name):
+    """Switch, and wait until the other vault's engine answers."""
+    before = running.roles()
+    running.call("vaults.switch", name=name)
+    assert gone(before)
+    running.vault = name
+    return until(lambda: connect(running.folder / name, running.folder / "state"))
+
+
+def test_another_vault_beside_this_one_is_opened_by_its_name_in_the_next_life(start, tmp_path):
+    running = start(page=True)
+    running.call("create", passphrase=PASSPHRASE)
+    assert running.call("vaults") == {
+        "current": "vault", "folder": str(tmp_path), "rows": [{"name": "vault", "path": str(tmp_path / "vault")}],
+    }  # fmt: skip
+    with go_to(running, "Client Öhm") as client:
+        assert client.call("status")["state"] == "none"  # a name that has no vault begins one
+        assert client.call("status")["vault"] == str(tmp_path / "Client Öhm")
+        client.call("create", passphrase="another passphrase of a test")
+        assert [each["name"] for each in client.call("vaults")["rows"]] == ["Client Öhm", "vault"]
+        address = client.call("page.open")["url"]
+        assert address.split("?")[0] == running.url.split("?")[0]  # an open tab comes back, at the other vault's door
+        assert until(lambda: fetch(address)) == 200
+        client.call("vaults.switch", name="vault")
+    assert until(lambda: connect(tmp_path / "vault", tmp_path / "state")).call("status")["state"] == "locked"
+    with pytest.raises(StrongroomError):
+        running.call("unlock", passphrase="another passphrase of a test")
+    assert running.call("unlock", passphrase=PASSPHRASE)["state"] == "open"
+    assert "unexpectedly" not in running.errors.read_text()
+
+
+def test_a_vault_that_was_left_is_free_for_others_and_one_in_use_is_not_entered(start, tmp_path):
+    running = start()
+    running.call("create", passphrase=PASSPHRASE)
+    with rendezvous.claim(tmp_path / "other", tmp_path / "state"):
+        with pytest.raises(StrongroomError, match="already at work"):
+            running.call("vaults.switch", name="other")
+        assert running.call("status")["state"] == "open"  # nothing changed
+    with go_to(running, "other"), rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        assert not rendezvous.socket_path(tmp_path / "vault", tmp_path / "state").exists()
+    assert running.stop() == 0
+    assert not (tmp_path / "other").exists()  # no vault was made in it
+    assert not rendezvous.socket_path(tmp_path / "other", tmp_path / "state").exists()
+    assert running.errors.read_text() == ""
+
+
+def test_the_launcher_goes_to_nothing_but_a_vault_beside_this_one(start, tmp_path):
+    running = start()
+    running.call("create", passphrase=PASSPHRASE)
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "note.txt").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "vault")
+    (tmp_path / "file").write_text("strongrm")
+    before = running.roles()
+    names = ["", ".", "..", "../x", "/etc", "a/b", "a\0b", ".hidden", "papers", "link", "file", "state", "vault", "x" * 61]
+    for name in names:
+        with pytest.raises(StrongroomError):
+            running.call("vaults.switch", name=name)
+    assert running.roles() == before
+    assert running.call("status")["state"] == "open"
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == ["bin", "link", "papers", "state", "vault"]
+
+
+def test_a_file_in_another_vaults_folder_is_not_opened_either(start, tmp_path):
+    """What one vault's engine wrote must not reach the browser by way of another's."""
+    running = start()
+    running.call("create", passphrase=PASSPHRASE)
+    (tmp_path / "vault" / "page.html").write_text("<p>A note on the garden.</p>")
+    with go_to(running, "other") as client:
+        client.call("create", passphrase=PASSPHRASE)
+        client.call("folders.add", path=str(tmp_path / "vault"))
+        client.call("wait", seconds=30)
+        (found,) = client.call("documents", text="page.html", limit=10)["rows"]
+        assert not client.call("document.open", id=found["id"])["done"]
+    assert not (tmp_path / "opened").exists()

@@ -1,0 +1,68 @@
+"""Keys, settings and backups."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine import settings
+from engine.engine import Engine
+from vault import backup as copies
+from vault import remembered
+from vault.errors import StrongroomError
+
+
+def settings_get(engine: Engine) -> dict[str, Any]:
+    """All settings."""
+    engine.opened()
+    return asdict(engine.settings)
+
+
+def settings_set(engine: Engine, key: str, value: Any) -> dict[str, Any]:
+    """Change one setting."""
+    with engine.opened().vault.write() as db:
+        engine.settings = settings.change(db, engine.settings, key, value)
+    return asdict(engine.settings)
+
+
+def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
+    """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from now
+    on. The answer holds the new recovery code then."""
+    vault = engine.opened().vault
+    code = None
+    if revoke:
+        code = vault.revoke(old, new)
+    else:
+        vault.change_passphrase(old, new)
+    with vault.write() as db:
+        for kind in ("passphrase", "recovery code") if revoke else ("passphrase",):
+            remembered.set_secret(db, kind, time.time())
+    return {"recovery_code": code}
+
+
+def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
+    """Make a new recovery code; the old one ends."""
+    vault = engine.opened().vault
+    code = vault.new_recovery_code(passphrase)
+    with vault.write() as db:
+        remembered.set_secret(db, "recovery code", time.time())
+    return {"recovery_code": code}
+
+
+def backup(engine: Engine, target: str, *, lies: str | None = None) -> dict[str, Any]:
+    """Write an encrypted copy of the open vault, and compare it. `lies` is where it will be found, if whoever asks
+    moves it there."""
+    vault = engine.opened().vault
+    made = copies.backup(vault, Path(target))
+    path = str(Path(lies or target).absolute())
+    with vault.write() as db:
+        remembered.add_backup(db, remembered.Backup(path, made.at, made.generation))
+    return asdict(made)
+
+
+def backup_forget(engine: Engine, path: str) -> dict[str, Any]:
+    """Leave a backup out of the list; it stays where it is."""
+    with engine.opened().vault.write() as db:
+        if not remembered.forget_backup(db, path):
+            raise StrongroomError(f"no backup at {path} is remembered")
+    return {}

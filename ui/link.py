@@ -22,12 +22,32 @@ def call(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> 
     `on_notify` hears of progress, in this thread.
     """
     try:
-        return _line[0].call(method, on_notify=on_notify, **params)
+        return aside(method, on_notify=on_notify, **params)
     except StrongroomError as error:
-        if getattr(error, "code", 0) != LockedError.code:
+        if not locked_out(error):
             raise
     forget()
     return rerun()
+
+
+def offered(method: str, otherwise: Any, **params: Any) -> Any:
+    """As `call`, but `otherwise` where the engine has no such method."""
+    from engine.client import EngineFailedError
+
+    try:
+        return call(method, **params)
+    except EngineFailedError:
+        return otherwise
+
+
+def aside(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> Any:
+    """Ask the engine from a thread that is no session's: whatever goes wrong, being locked too, is raised."""
+    return _line[0].call(method, on_notify=on_notify, **params)
+
+
+def locked_out(error: StrongroomError) -> bool:
+    """Whether the engine refused because it is locked."""
+    return bool(getattr(error, "code", 0) == LockedError.code)
 
 
 def status() -> dict[str, Any]:

@@ -1,29 +1,34 @@
 """Ask: a question, its answer statement by statement, and the passages that each rests on."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_passage, page_purge
-from ui.page_passage import KINDS
-from ui.shown import count, date, escape, line, marked, tag
+from ui import link, look, page_answer, page_asking, page_filters, page_history, page_passage, page_purge
+from ui.shown import count, line, tag
 from vault.errors import StrongroomError
 
 _LONGEST = 4_000
 """characters of a question; the engine has its own limit"""
 _TURNS = 40
 """questions with their answers that are shown at once"""
-_EARLIER = 6
-_NEAREST = 5
-_QUOTED = 600
-"""characters of a passage on its card, of which three lines are shown"""
+_STOPS_WITHIN_S = 3.0
+_MODES = {"extractive": "Verbatim", "model": "Written by the model"}
+
+
+def ask(question: str, **params: Any) -> None:
+    """Ask `question` in the conversation that is shown, with the next drawing of the screen. `params` are those of the
+    engine's method. For a button's `on_click`, on this screen or another."""
+    page_passage.close()
+    st.session_state["to_ask"] = (question, params)
 
 
 def show() -> None:
     """Draw the screen."""
     turns = st.session_state.setdefault("turns", [])
+    _begin(turns)
     # Always the same columns, of which the styles hide the empty one: the box must stay the same element wherever the
     # passage is, or what is being typed would be lost.
     with st.container(key="desk"):
@@ -34,37 +39,138 @@ def show() -> None:
         _conversation(turns)
 
 
+def _begin(turns: list[dict[str, Any]]) -> None:
+    """Ask what was typed or clicked; take in an answer that is there."""
+    if waiting := st.session_state.pop("to_ask", None):
+        if (before := st.session_state.get("asking")) is not None:
+            before.stop()
+            before.done.wait(_STOPS_WITHIN_S)
+            _take_in(turns)
+        question, params = waiting
+        given = {
+            "conversation": st.session_state.get("conversation"),
+            "filters": st.session_state.pop("filters", None),
+            "mode": st.session_state.get("mode") if st.session_state.get("has_model") else None,
+            **params,
+        }
+        wanted = {name: value for name, value in given.items() if value is not None}
+        st.session_state["asking"] = page_asking.begin(question, **wanted)
+    _take_in(turns)
+
+
+def _take_in(turns: list[dict[str, Any]]) -> None:
+    """Put an answer that has come to the others."""
+    asking = st.session_state.get("asking")
+    if asking is None or not asking.done.is_set():
+        return
+    del st.session_state["asking"]
+    if asking.answer is not None:
+        st.session_state["conversation"] = asking.answer["conversation"]
+        turns.append(asking.answer)
+    elif asking.error is not None:
+        if link.locked_out(asking.error):
+            link.forget()
+            link.rerun()
+        st.session_state["failed"] = asking.error
+
+
+def _stop() -> None:
+    """Give up a question that is under way: another conversation is opened."""
+    if (asking := st.session_state.pop("asking", None)) is not None:
+        asking.stop()
+
+
+def _typed() -> None:
+    ask(st.session_state["question"])
+
+
+def _narrow(filters: page_filters.Filters) -> None:
+    """For the next question; none are as if there had never been any."""
+    st.session_state["filters"] = filters or None
+
+
+def _again(turn: Mapping[str, Any], filters: page_filters.Filters) -> None:
+    """Ask the same with exactly these filters."""
+    ask(turn.get("full_question") or turn["question"], filters=filters)
+
+
 def _conversation(turns: list[dict[str, Any]]) -> None:
     """The box, and below it the answers, newest first: the one just asked for is always where the eye is."""
+    asking = st.session_state.get("asking")
+    empty = not turns and asking is None
+    status = link.status()
     with st.container():
         page_purge.receipt()
-        if not turns and not _welcome():
+        if empty and not _welcome(status):
             return
-    typed = st.chat_input(
-        "Ask on…" if turns else "Ask your papers…", key="question", max_chars=_LONGEST, on_submit=page_passage.close
-    )
-    if typed:
-        _ask(turns, typed)
-    if not turns:
-        _hints()
+    st.chat_input("Ask your papers…" if empty else "Ask on…", key="question", max_chars=_LONGEST, on_submit=_typed)
+    _tools(empty=empty)
+    if isinstance(failed := st.session_state.pop("failed", None), StrongroomError):
+        look.failure(failed)
+    if empty:
+        _beginnings()
         return
-    st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary", on_click=_anew)
     # Each turn keeps its place on the page, or for a moment a click on the new answer would reach the old one there.
     places = [st.container() for _ in range(_TURNS)]
-    first = (len(turns) - 1) // _TURNS * _TURNS
-    for number, turn in enumerate(turns[first:], start=first):
-        with places[first - number - 1], st.container(key=f"turn-{number}"):
-            _turn(number, turn)
+    number = len(turns) + (asking is not None)
+    first = (number - 1) // _TURNS * _TURNS
+    if asking is not None:
+        with places[first - number], st.container(key=f"turn-{number - 1}"):
+            page_asking.show(asking, number - 1)
+    for n, turn in enumerate(turns[first:], start=first):
+        with places[first - n - 1], st.container(key=f"turn-{n}"):
+            _turn(n, turn, newest=n == len(turns) - 1 and asking is None)
 
 
-def _anew() -> None:
-    for key in ("turns", "conversation", "opened"):
+def _tools(*, empty: bool) -> None:
+    """What stands below the box: how to answer, where to look, other conversations."""
+    with st.container(key="tools", horizontal=True, vertical_alignment="center"):
+        if not empty:
+            st.button("New conversation", key="anew", icon=":material/add_comment:", type="tertiary", on_click=anew)
+        if st.button("History", key="history", icon=":material/history:", type="tertiary"):
+            page_history.drawer()
+        page_filters.row("next", st.session_state.get("filters") or {}, (), _narrow)
+        st.space("stretch")
+        _mode()
+
+
+def _mode() -> None:
+    """The switch between the papers' own words and the model's, where there is a model."""
+    used = model()
+    st.session_state["has_model"] = bool(used)
+    if not used:
+        return
+    st.segmented_control(
+        "How to answer", list(_MODES), default="model", required=True, format_func=_MODES.__getitem__, key="mode",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    st.html(tag("span.state", line(used, 40)), width="content")
+
+
+def model() -> str:
+    """The name of the model that writes, empty if there is none."""
+    found = link.offered("models", {"available": False, "rows": []})
+    if not found["available"]:
+        return ""
+    return next((str(each["name"]) for each in found["rows"] if each["used"] and each["state"] == "ready"), "")
+
+
+def anew() -> None:
+    """Begin a conversation."""
+    _stop()
+    for key in ("turns", "conversation", "opened", "filters"):
         st.session_state.pop(key, None)
 
 
-def _welcome() -> bool:
+def resume(conversation: str) -> None:
+    """Go on with a conversation that the vault keeps."""
+    anew()
+    st.session_state["turns"] = link.call("conversation", id=conversation)["answers"]
+    st.session_state["conversation"] = conversation
+
+
+def _welcome(status: Mapping[str, Any]) -> bool:
     """Say what can be asked; whether there is anything."""
-    status = link.status()
     documents = int(status.get("documents") or 0)
     if not status.get("folders"):
         look.hero("Nothing to read yet", "Add a folder under Folders, and ask about what is in it a moment later.")
@@ -76,162 +182,42 @@ def _welcome() -> bool:
     return True
 
 
-def _hints() -> None:
-    examples = [tag("code", each) for each in ("kind:mail", "from:name", "after:2025-01", "folder:contracts")]
-    st.html(tag("div.hints", tag("span", "Narrow a question with"), *examples))
-    _earlier()
-
-
-def _earlier() -> None:
-    """The conversations that the vault keeps, to go on with."""
-    found = link.call("conversations", limit=_EARLIER)["rows"]
-    if not found:
-        return
-    st.html(tag("h2.title.small", "Asked earlier"))
-    for row in found:
-        when = datetime.fromtimestamp(row["started"], UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-        html = tag(
-            "div.row", tag("div.name.plain", line(row["question"], 160), dir="auto"), tag("div.right.faint", when)
-        )
-        if look.pick(f"earlier-{row['id']}", html, "Open conversation"):
-            st.session_state["turns"] = link.call("conversation", id=row["id"])["answers"]
-            st.session_state["conversation"] = row["id"]
-            st.rerun()
-
-
-def _ask(turns: list[dict[str, Any]], typed: str) -> None:
-    st.html(tag("div.question", escape(typed), dir="auto"))
-    try:
-        with st.spinner("Searching…"):
-            reading = st.empty()
-
-            def stage(_method: str, params: Mapping[str, Any]) -> None:
-                names = " · ".join(line(page_passage.title(hit), 60) for hit in params.get("hits", ())[:3])
-                reading.html(tag("div.after", f"reading {names}"))
-
-            answer = link.call("ask", on_notify=stage, question=typed, **_conversation_of())
-            # At once: with the next thing that is drawn, a click meanwhile would end this run.
-            st.session_state["conversation"] = answer["conversation"]
-            turns.append(answer)
-    except StrongroomError as error:
-        look.failure(error)
-        return
-    st.rerun()
-
-
-def _conversation_of() -> dict[str, Any]:
-    found = st.session_state.get("conversation")
-    return {"conversation": found} if found else {}
-
-
-def _turn(number: int, turn: Mapping[str, Any]) -> None:
-    st.html(tag("div.question", escape(turn["question"]), dir="auto"))
-    full = turn.get("full_question")
-    if full and full != turn["question"]:
-        st.html(tag("div.readas", f"understood as: {line(full, 300)}"))
-    if turn["abstained"]:
-        _abstention(number, turn)
-        return
-    sources, numbers = _sources(turn)
-    for n, statement in enumerate(turn["statements"]):
-        _statement(number, n, statement, sources, numbers)
-    _cards(number, sources)
-    st.html(tag("div.after", escape(_how(turn))))
-
-
-def _abstention(number: int, turn: Mapping[str, Any]) -> None:
-    st.html(
-        tag("div.abstain", "I found nothing in your papers that answers this.", data_testid="abstained")
-        + (tag("div.lead", escape(look.sentence(turn["missing"]))) if turn["missing"] else "")
-    )
-    nearest = turn["nearest"][:_NEAREST]
-    if nearest:
-        st.html(tag("div.after", "What comes nearest:"))
-        _cards(number, nearest)
-
-
-def _sources(turn: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], dict[tuple[str, int, int], int]]:
-    """The citations of all statements, each once, and the number of each by document and range."""
-    sources: list[Mapping[str, Any]] = []
-    numbers: dict[tuple[str, int, int], int] = {}
-    for statement in turn["statements"]:
-        for citation in statement["citations"]:
-            if _place(citation) not in numbers:
-                sources.append(citation)
-                numbers[_place(citation)] = len(sources)
-    return sources, numbers
-
-
-def _place(citation: Mapping[str, Any]) -> tuple[str, int, int]:
-    return citation["document"], citation["start"], citation["end"]
-
-
-def _statement(
-    turn: int,
-    n: int,
-    statement: Mapping[str, Any],
-    sources: Sequence[Mapping[str, Any]],
-    numbers: Mapping[tuple[str, int, int], int],
-) -> None:
-    cited = [numbers[_place(citation)] for citation in statement["citations"]]
-    html = tag(
-        "div.say",
-        marked(statement["text"], statement.get("marks") or ()),
-        *(tag("sup", str(number)) for number in cited),
-        "" if statement["supported"] else tag("span.unsupported", "not supported by its passage"),
-        tag("div.after", escape(look.sentence(statement["note"]))) if statement.get("note") else "",
-        dir="auto",
-        data_testid="statement",
-    )
-    if not cited:
-        st.html(html)
+def _beginnings() -> None:
+    """What to ask first: questions that the user's own documents answer, and what was asked earlier."""
+    suggested = link.offered("suggestions", {"questions": []})["questions"]
+    if suggested:
+        with st.container(key="suggested"):
+            for n, question in enumerate(suggested[:6]):
+                html = tag("div.suggestion", line(question, 160), dir="auto", data_testid="suggestion")
+                look.pick(f"suggestion-{n}", html, "Ask this", n + 1, on_click=ask, args=(question,))
     else:
-        opening = (sources, cited[0] - 1)
-        look.pick(f"say-{turn}-{n}", html, "Open passage", cited[0], on_click=page_passage.open_source, args=opening)
+        examples = [tag("code", each) for each in ("kind:mail", "from:name", "after:2025-01", "folder:contracts")]
+        st.html(tag("div.hints", tag("span", "Narrow a question with"), *examples))
+    page_history.recent()
 
 
-def _cards(turn: int, sources: Sequence[Mapping[str, Any]]) -> None:
-    state = page_passage.opened() or {}
-    for n, source in enumerate(sources):
-        chosen = bool(state) and bool(state["sources"]) and _place(state["sources"][state["at"]]) == _place(source)
-        look.pick(
-            f"source-{turn}-{n}",
-            card(source, n + 1),
-            "Open passage",
-            n + 1,
-            chosen=chosen,
-            on_click=page_passage.open_source,
-            args=(sources, n),
-        )
-
-
-def card(hit: Mapping[str, Any], number: int) -> str:
-    """A passage in short, as HTML: number, document, where it is from, and its words."""
-    about = [KINDS.get(hit.get("kind") or "", "Document"), _name(hit.get("sender") or ""), date(hit.get("date"))]
-    if hit.get("page"):
-        about.append(f"page {int(hit['page'])}")
-    folder, _, name = str(hit["path"]).rpartition("/")
-    about.append(name if hit.get("title") else folder)
-    meta = " · ".join(line(word, 80) for word in about if word)
-    name = tag("span.name", line(page_passage.title(hit)), dir="auto")
-    return tag(
-        "div.card",
-        tag("div.top", tag("span.n", str(number)), name),
-        tag("div.meta", meta),
-        tag("div.quote", marked(hit["quote"][:_QUOTED], _relative(hit)), dir="auto"),
-        data_testid="source",
-    )
-
-
-def _name(sender: str) -> str:
-    """`Anna Whitcombe` of `Anna Whitcombe <anna@whitcombe.example>`."""
-    return sender.partition(" <")[0].strip('" ') or sender
-
-
-def _relative(hit: Mapping[str, Any]) -> list[tuple[int, int]]:
-    return [(start - hit["start"], end - hit["start"]) for start, end in hit.get("marks") or ()]
-
-
-def _how(turn: Mapping[str, Any]) -> str:
-    mode = "verbatim from your papers" if turn["mode"] == "extractive" else f"written by {turn['mode']}"
-    return f"{mode} · {turn['seconds'].get('total', 0):.2f} s"
+def _turn(number: int, turn: Mapping[str, Any], *, newest: bool) -> None:
+    page_answer.question(turn["question"], turn.get("full_question") or "")
+    filters = turn.get("filters") or {}
+    read = turn.get("read") or ()
+    if newest and (page_filters.chips(filters) or page_filters.offered(filters, read)):
+        page_filters.row(f"turn{number}", filters, read, partial(_again, turn))
+    elif page_filters.chips(filters):
+        shown = [tag("div.chip", tag("span.faint", page_filters.NAMES[name]), tag("b", line(words, 40)))
+                 for name, _, words in page_filters.chips(filters)]  # fmt: skip
+        st.html(tag("div.chips", *shown))
+    page_answer.show(number, turn)
+    with st.container(key=f"after-{number}", horizontal=True, vertical_alignment="center"):
+        if st.button("Copy or export", key=f"export-{number}", icon=":material/ios_share:", type="tertiary"):
+            page_history.export(turn)
+        other = "extractive" if turn["mode"] != "extractive" else "model"
+        if newest and st.session_state.get("has_model"):
+            st.button(
+                "In the papers' own words" if other == "extractive" else "Let the model write it",
+                key=f"again-{number}",
+                icon=":material/refresh:",
+                type="tertiary",
+                on_click=ask,
+                args=(turn.get("full_question") or turn["question"],),
+                kwargs={"mode": other, "filters": filters},
+            )

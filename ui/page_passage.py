@@ -1,38 +1,23 @@
-"""A document, opened at a passage: its header, and the passage marked in its own text, with what stands around it.
+"""A document, opened at a passage: its header, and the passage in its place.
 
-Only a stretch of the text is fetched and shown; it grows on request. Both the Ask and the Library screen show it beside
+In its place is the picture of its page, its row in the table, or its own text with what stands around it. Only a
+stretch of a document is fetched and shown; it grows on request. Both the Ask and the Library screen show it beside
 what was clicked, and over it in a narrow window.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import streamlit as st
 
-from ui import link, look, page_purge
-from ui.shown import date, escape, line, marked, tag
+from ui import link, look, named, page_mail, page_picture, page_purge, page_reading, page_table
+from ui.shown import date, escape, line, tag
 from vault.errors import StrongroomError
 
-_BEFORE, _AFTER = 320, 1_500
-"""characters of context around a passage: it is seen at once, without scrolling"""
-_OPENING = 3_000
-_MORE = 4_000
-_MOST = 20_000
-
-KINDS = {
-    "mail": "Mail",
-    "contract": "Contract",
-    "invoice": "Invoice",
-    "statement": "Statement",
-    "letter": "Letter",
-    "table": "Table",
-    "slides": "Slides",
-    "book": "Book",
-    "web": "Web page",
-    "note": "Note",
-    "document": "Document",
-}
+KINDS, title = named.KINDS, named.title
+_VIEWS = {"page": "Page", "table": "Table", "text": "Text"}
+_LOW_CONFIDENCE = 0.8
+"""of text recognised in a picture; below it the reader is told to look at the picture"""
 
 
 def open_source(sources: Sequence[Mapping[str, Any]], at: int) -> None:
@@ -45,8 +30,8 @@ def open_source(sources: Sequence[Mapping[str, Any]], at: int) -> None:
         "at": at,
         "start": start,
         "end": end,
-        "from": max(0, start - _BEFORE),
-        "to": end + _AFTER,
+        "page": int(hit.get("page") or 1),
+        **page_reading.around(start, end),
     }
 
 
@@ -58,9 +43,16 @@ def open_document(document: str) -> None:
         "at": 0,
         "start": 0,
         "end": 0,
-        "from": 0,
-        "to": _OPENING,
+        "page": 1,
+        **page_reading.opening(),
     }
+
+
+def open_beside(document: str) -> None:
+    """Open a document that belongs to the one that is open: another message of its thread, an attachment."""
+    before = opened()
+    open_document(document)
+    st.session_state["opened"]["back"] = before
 
 
 def opened() -> dict[str, Any] | None:
@@ -74,8 +66,8 @@ def close() -> None:
     st.session_state.pop("opened", None)
 
 
-def _look_at(low: int, high: int) -> None:
-    st.session_state["opened"] |= {"from": low, "to": high}
+def _back(state: dict[str, Any]) -> None:
+    st.session_state["opened"] = state
 
 
 def show() -> None:
@@ -87,43 +79,77 @@ def show() -> None:
         _buttons(state)
         try:
             document = link.call("document", id=state["document"])
-            stretch = link.call("document.text", id=state["document"], start=state["from"], end=state["to"])
+            st.html(_header(document, state))
+            with st.container(key="passage-views", horizontal=True, vertical_alignment="center"):
+                view = _view(document, state)
+                st.space("stretch")
+                _open_file(document)
+            _confidence(document, state)
+            drawn = (view == "page" and page_picture.show(document, state)) or (
+                view == "table" and page_table.show(document, state)
+            )
+            if not drawn:
+                page_reading.show(state)
+            if document["kind"] == "mail":
+                page_mail.thread(document, open_beside)
         except StrongroomError as error:
             look.failure(error)
             return
-        stretch = _from_a_beginning(_without_fields(stretch, state), state["start"])
-        st.html(_header(document, state))
-        if stretch["cut"]:
-            low = max(0, stretch["start"] - _MORE)
-            more = (low, min(state["to"], low + _MOST))
-            up = ":material/expand_less:"
-            st.button("Show what comes before", "earlier", icon=up, type="tertiary", on_click=_look_at, args=more)
-        body = reading(stretch, state["start"], state["end"])
-        st.html(tag("div.reading", body, dir="auto", data_testid="passage-text"))
-        if stretch["end"] < stretch["total"]:
-            # The engine gives so much at a time; beyond it the window moves on instead of growing.
-            high = stretch["end"] + _MORE
-            more = (max(state["from"], high - _MOST), high)
-            down = ":material/expand_more:"
-            st.button("Show what comes after", "later", icon=down, type="tertiary", on_click=_look_at, args=more)
         for number, part in enumerate(document.get("attachments", ())[:20]):
             name = tag("div.name", line(part["title"] or part["part"]), dir="auto")
             html = tag("div.card", name, tag("div.meta", "Attachment"))
-            opening = (part["id"],)
-            look.pick(f"part-{number}", html, "Open attachment", number + 1, on_click=open_document, args=opening)
+            look.pick(f"part-{number}", html, "Open attachment", number + 1, on_click=open_beside, args=(part["id"],))
         _actions(document)
+
+
+def _view(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """How the passage is shown: as the reader chose, else as its document shows it best."""
+    views = [name for name in _VIEWS if name == "text" or _has(name, document, state)]
+    if len(views) == 1:
+        return views[0]
+    chosen: str = st.segmented_control(
+        "How to show it",
+        views,
+        default=views[0],
+        required=True,
+        format_func=_VIEWS.__getitem__,
+        key=f"view-{'-'.join(views)}",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return chosen or views[0]
+
+
+def _has(view: str, document: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+    return page_picture.possible(document) if view == "page" else page_table.possible(document, state)
+
+
+def _confidence(document: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Say that the text was recognised in a picture, and how surely, where that is not sure."""
+    hit = state["sources"][state["at"]] if state["sources"] else {}
+    told = hit.get("confidence") or (document.get("metadata") or {}).get("ocr_confidence")
+    try:
+        confidence = float(told) if told else 1.0
+    except ValueError:
+        return
+    if confidence < _LOW_CONFIDENCE:
+        what = f"this text was recognised in a picture, with {confidence:.0%} confidence"
+        look.notice("warn", what, "compare it with the picture of the page")
+
+
+def _open_file(document: Mapping[str, Any]) -> None:
+    if st.button("Open the file", key="open-file", icon=":material/open_in_new:", type="tertiary"):
+        try:
+            shown = link.call("document.open", id=document["id"])["done"]
+        except StrongroomError as error:
+            look.failure(error)
+        else:
+            if not shown:
+                look.notice("warn", "the desktop has no program to show it with, or the file may not be opened")
 
 
 def _actions(document: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, key="passage-actions"):
-        if st.button("Open the file", key="open-file", icon=":material/open_in_new:", type="tertiary"):
-            try:
-                shown = link.call("document.open", id=document["id"])["done"]
-            except StrongroomError as error:
-                look.failure(error)
-            else:
-                if not shown:
-                    look.notice("warn", "the desktop has no program to show it with, or the file may not be opened")
         if st.button(
             "Purge…",
             key="purge",
@@ -134,37 +160,19 @@ def _actions(document: Mapping[str, Any]) -> None:
             page_purge.ask_first(document)
 
 
-def _without_fields(stretch: dict[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-    """The stretch without a mail's own header lines, which stand above it already, unless they are what is cited."""
-    stretch = {**stretch, "cut": stretch["start"] > 0}
-    first = stretch["blocks"][0] if stretch["blocks"] else {"kind": ""}
-    if first["kind"] != "fields" or (state["end"] and state["start"] < first["end"]):
-        return stretch
-    rest = stretch["text"][first["end"] - stretch["start"] :].lstrip()
-    start = stretch["start"] + len(stretch["text"]) - len(rest)
-    return {**stretch, "text": rest, "start": start, "blocks": stretch["blocks"][1:], "cut": False}
-
-
-def _from_a_beginning(stretch: dict[str, Any], start: int) -> dict[str, Any]:
-    """The stretch from where a block or a word begins, but with all of the passage at `start`."""
-    if not stretch["cut"]:
-        return stretch
-    base, text = stretch["start"], stretch["text"]
-    blocks = [block["start"] for block in stretch["blocks"] if base <= block["start"] <= start]
-    words = [base + found.end() for found in re.finditer(r"\s+", text[:_BEFORE]) if base + found.end() <= start]
-    first = blocks[0] if blocks and blocks[0] - base < _BEFORE // 2 else words[0] if words else base
-    return {**stretch, "text": text[first - base :], "start": first}
-
-
 def _buttons(state: dict[str, Any]) -> None:
     sources, at = state["sources"], state["at"]
     with st.container(horizontal=True, key="passage-buttons", vertical_alignment="center"):
+        if state.get("back"):
+            st.button(
+                "Back", key="back", icon=":material/arrow_back:", type="tertiary", on_click=_back, args=(state["back"],)
+            )
         if len(sources) > 1:
             _turn("Previous", ":material/chevron_left:", sources, at - 1)
             st.html(tag("span.state", f"{at + 1} of {len(sources)}"), width="content")
             _turn("Next", ":material/chevron_right:", sources, at + 1)
         st.space("stretch")
-        st.button("Close", key="close", icon=":material/close:", type="tertiary", on_click=close)
+        st.button("Close", key="close", icon=":material/close:", type="tertiary", on_click=close, shortcut="Esc")
 
 
 def _turn(words: Literal["Previous", "Next"], icon: str, sources: Sequence[Mapping[str, Any]], to: int) -> None:
@@ -193,49 +201,3 @@ def _header(document: Mapping[str, Any], state: Mapping[str, Any]) -> str:
     listed = [tag("dt", name) + tag("dd", tag("bdi", value)) for name, value in rows if value]
     name = tag("div.name", line(title(document), 300), dir="auto")
     return tag("div.head", tag("div.kind", escape(kind)), name, tag("dl", *listed))
-
-
-def title(document: Mapping[str, Any]) -> str:
-    """A document's title, else its file's name."""
-    if document.get("title"):
-        return str(document["title"])
-    places = (
-        document.get("places")
-        or [{"path": path} for path in document.get("paths", ())]
-        or [{"path": document.get("path") or ""}]
-    )
-    return str(places[0]["path"]).rstrip("/").rpartition("/")[2] or "without a title"
-
-
-def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
-    """A stretch of a document as HTML: headings, quoted and header parts set apart, page breaks drawn, and `start` to
-    `end` marked. Offsets are those of the document's text; every character of the stretch appears, escaped.
-    """
-    text, base = stretch["text"], stretch["start"]
-
-    def piece(low: int, high: int) -> str:
-        return marked(text[low - base : high - base], [(start - low, end - low)])
-
-    out = [tag("span.cut", "… ")] if stretch.get("cut") else []
-    at, page = base, None
-    for block in stretch["blocks"]:
-        low, high = max(base, block["start"]), min(base + len(text), block["end"])
-        if high <= at:
-            continue
-        low = max(low, at)
-        if block.get("page") and block["page"] != page:
-            out.append(piece(at, low))
-            at = low
-            if page is not None or block["page"] > 1:
-                out.append(tag("span.leaf", f"— page {int(block['page'])} —"))
-            page = block["page"]
-        kind = (
-            block["kind"] if block["kind"] in {"heading", "fields", "quote", "signature", "row", "header"} else "plain"
-        )
-        out.append(piece(at, low))
-        out.append(tag(f"span.{kind}", piece(low, high)))
-        at = high
-    out.append(piece(at, base + len(text)))
-    if stretch["end"] < stretch["total"]:
-        out.append(tag("span.cut", " …"))
-    return "".join(out)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from ui.named import title
 from ui.page import progress
-from ui.page_ask import card
+from ui.page_answer import card
 from ui.page_first_run import strength
-from ui.page_passage import _from_a_beginning, reading, title
+from ui.page_reading import from_a_beginning, reading
 
 TEXT = "Subject: Rent\n\nThe rent is 1,240 euros.\n\nPlease <b>pay</b> on time."
 
@@ -101,9 +102,9 @@ def test_strength_follows_what_is_hard_to_guess():
 
 
 def test_a_stretch_from_the_middle_begins_with_a_whole_word_and_keeps_the_passage():
-    begun = _from_a_beginning(stretch(start=3), TEXT.index("rent is"))
+    begun = from_a_beginning(stretch(start=3), TEXT.index("rent is"))
     assert begun["text"].startswith("Rent\n\nThe rent is")
     assert TEXT[begun["start"] :] == begun["text"]
-    assert _from_a_beginning(stretch(start=3), 4)["start"] == 3
+    assert from_a_beginning(stretch(start=3), 4)["start"] == 3
     block = {"start": TEXT.index("The rent"), "end": 40, "kind": "paragraph", "page": None}
-    assert _from_a_beginning(stretch(start=3, blocks=[block]), 20)["text"].startswith("The rent is")
+    assert from_a_beginning(stretch(start=3, blocks=[block]), 20)["text"].startswith("The rent is")

@@ -7,20 +7,32 @@ from pathlib import Path
 import pytest
 
 import ui
-from ui import serve
+from ui import appearance, serve
 
 UI = Path(ui.__file__).parent
 SCREENS = [*sorted(UI.glob("page*.py")), UI / "look.py", UI / "link.py"]
 
 # What Streamlit shows through Markdown, or by fetching it.
 MARKDOWN = {
-    *("badge", "caption", "chat_message", "code", "data_editor", "dataframe", "echo", "error", "exception", "header"),
+    *("badge", "caption", "chat_message", "data_editor", "dataframe", "echo", "error", "exception", "header"),
     *("help", "iframe", "image", "info", "json", "latex", "link_button", "logo", "markdown", "menu_button", "mermaid"),
     *("metric", "pdf", "subheader", "success", "table", "title", "toast", "warning", "write", "write_stream"),
 }
 LABELLED = {
     *("button", "chat_input", "checkbox", "dialog", "expander", "form_submit_button", "popover", "progress", "radio"),
-    *("selectbox", "spinner", "status", "tabs", "text_input", "toggle"),
+    *(
+        "date_input",
+        "download_button",
+        "multiselect",
+        "pills",
+        "segmented_control",
+        "selectbox",
+        "spinner",
+        "status",
+        "tabs",
+        "text_input",
+        "toggle",
+    ),
 }
 
 
@@ -34,6 +46,15 @@ def _calls(path):
 def test_no_screen_uses_what_understands_markdown(path):
     used = {name for node, name in _calls(path) if isinstance(node.func.value, ast.Name) and node.func.value.id == "st"}
     assert used & MARKDOWN == set()
+
+
+@pytest.mark.parametrize("path", SCREENS, ids=lambda p: p.name)
+def test_what_is_shown_to_be_copied_is_plain_text(path):
+    """`st.code` shows its text as it is, unless it is told a language to colour it by."""
+    for node, name in _calls(path):
+        if name == "code":
+            languages = [ast.unparse(each.value) for each in node.keywords if each.arg == "language"]
+            assert languages == ["None"], ast.unparse(node)
 
 
 @pytest.mark.parametrize("path", SCREENS, ids=lambda p: p.name)
@@ -76,7 +97,7 @@ def test_every_switch_is_known_to_streamlit():
     from streamlit import config
 
     known = config.get_config_options()
-    assert {name for name in {**serve._SWITCHES, **serve._THEME} if name not in known} == set()
+    assert {name for name in {**serve._SWITCHES, **appearance.theme("system")} if name not in known} == set()
 
 
 def test_no_module_here_hides_a_package():

@@ -1,0 +1,205 @@
+"""What was asked before: to search, open, delete; and an answer as text, to copy or to keep elsewhere."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import streamlit as st
+
+from ui import link, look, page_answer
+from ui.named import title
+from ui.shown import count, date, escape, line, neutral, tag
+from vault.errors import StrongroomError
+
+_EARLIER = 4
+_PAGE = 20
+
+
+def recent() -> None:
+    """The newest conversations, on the screen that is otherwise empty."""
+    found = link.call("conversations", limit=_EARLIER)
+    if not found["rows"]:
+        return
+    st.html(tag("h2.title.small", "Asked earlier"))
+    with st.container(key="earlier"):
+        for row in found["rows"]:
+            look.pick(f"earlier-{row['id']}", _row(row), "Open conversation", on_click=_resume, args=(row["id"],))
+
+
+@st.dialog("History", width="medium", position="left", icon=":material/history:")
+def drawer() -> None:
+    """All conversations, newest first, in a drawer beside the screen."""
+    with st.container(key="drawer"):
+        text = st.text_input("Search questions and answers", key="history-text", autocomplete="off")
+        offset = st.session_state.get("history-offset", 0) if st.session_state.get("history-for") == text else 0
+        try:
+            found = link.call("conversations", text=text, offset=offset, limit=_PAGE)
+        except StrongroomError as error:
+            look.failure(error)
+            return
+        if not found["rows"]:
+            st.html(tag("p.lead", "Nothing was asked with these words." if text else "Nothing was asked yet."))
+        day = ""
+        for row in found["rows"]:
+            if (due := _day(row["started"])) != day:
+                day = due
+                st.html(tag("div.label", escape(day)))
+            _entry(row)
+        if found["total"] > _PAGE:
+            _pager(found["total"], offset, text)
+
+
+def _entry(row: Mapping[str, Any]) -> None:
+    key = row["id"]
+    with st.container(key=f"entry-{key}", horizontal=True, vertical_alignment="center"):
+        if look.pick(f"asked-{key}", _row(row), "Open conversation"):
+            _resume(key)
+            st.rerun()
+        if st.session_state.get("history-sure") == key:
+            st.html(tag("span.bad", "For good?"), width="content")
+            if st.button("Delete", key=f"sure-{key}", type="primary"):
+                _remove(key)
+            st.button("Keep", key=f"kept-{key}", type="tertiary", on_click=_sure, args=("",))
+        else:
+            icon = ":material/delete:"
+            st.button("Delete…", key=f"delete-{key}", icon=icon, type="tertiary", on_click=_sure, args=(key,))
+
+
+def _sure(key: str) -> None:
+    st.session_state["history-sure"] = key
+
+
+def _remove(key: str) -> None:
+    from ui import page_ask
+
+    link.call("conversation.remove", id=key)
+    _sure("")
+    if st.session_state.get("conversation") == key:
+        page_ask.anew()
+    st.rerun(scope="fragment")
+
+
+def _resume(key: str) -> None:
+    from ui import page_ask
+
+    page_ask.resume(key)
+
+
+def _pager(total: int, offset: int, text: str) -> None:
+    def turn(by: int) -> None:
+        st.session_state["history-for"] = text
+        st.session_state["history-offset"] = max(0, offset + by)
+
+    with st.container(horizontal=True, vertical_alignment="center", key="history-pager"):
+        last = min(offset + _PAGE, total)
+        st.html(tag("span.state", f"{offset + 1:,} to {last:,} of {total:,}"), width="content")
+        st.space("stretch")
+        st.button("Newer", "history-newer", type="tertiary", disabled=not offset, on_click=turn, args=(-_PAGE,))
+        st.button("Older", "history-older", type="tertiary", disabled=last >= total, on_click=turn, args=(_PAGE,))
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    when = datetime.fromtimestamp(row["started"], UTC).astimezone()
+    turns = int(row.get("turns") or 1)
+    more = f"{count(turns, 'question')} · " if turns > 1 else ""
+    return tag(
+        "div.row",
+        tag("div.name.plain", line(row["question"], 160), dir="auto"),
+        tag("div.right.faint", f"{more}{escape(_when(when))}"),
+        data_testid="conversation",
+    )
+
+
+def _when(when: datetime) -> str:
+    today = datetime.now().astimezone()
+    return f"{when:%H:%M}" if when.date() == today.date() else date(when.date().isoformat())
+
+
+def _day(started: float) -> str:
+    when = datetime.fromtimestamp(started, UTC).astimezone().date()
+    today = datetime.now().astimezone().date()
+    if when == today:
+        return "Today"
+    return "Yesterday" if when == today - timedelta(days=1) else date(when.isoformat())
+
+
+@st.dialog("Copy or export", width="medium", icon=":material/ios_share:")
+def export(turn: Mapping[str, Any]) -> None:
+    """One answer as text with its citations: to copy, to save, to print."""
+    text = plain(turn)
+    st.html(tag("div.after", "The button in the corner copies it."))
+    # No highlighting, so no language: the text is shown as it is.
+    st.code(text, language=None, wrap_lines=True, height=320)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Save as Markdown",
+            lambda: markdown(turn),
+            file_name="answer.md",
+            mime="text/markdown",
+            key="save-markdown",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Save as text",
+            lambda: text,
+            file_name="answer.txt",
+            mime="text/plain",
+            key="save-text",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.html(
+        tag(
+            "p.after",
+            "As PDF: close this and print the page (Ctrl+P, on a Mac ⌘P) to a file; questions, answers and sources are "
+            "printed, nothing else. A file that you save is not encrypted.",
+        )
+    )
+
+
+def plain(turn: Mapping[str, Any]) -> str:
+    """An answer as plain text: statements with the numbers of their sources, and the sources below."""
+    sources, numbers = page_answer.sources_of(turn["statements"])
+    lines = [neutral(turn["question"]), ""]
+    if turn["abstained"]:
+        lines += ["No answer was found.", look.sentence(neutral(turn["missing"])), ""]
+        sources = turn["nearest"][:5]
+    for each in turn["statements"]:
+        cited = dict.fromkeys(numbers[page_answer.place(citation)] for citation in each["citations"])
+        lines.append(" ".join([" ".join(neutral(each["text"]).split()), *(f"[{number}]" for number in cited)]))
+    lines += ["", "Sources" if not turn["abstained"] else "Nearest passages"]
+    for number, source in enumerate(sources, start=1):
+        lines.append(f"[{number}] {_source(source)}")
+        lines.append(f"    “{' '.join(neutral(source['quote']).split())}”")
+    return "\n".join(lines).strip() + "\n"
+
+
+def markdown(turn: Mapping[str, Any]) -> str:
+    """An answer as Markdown, in which what documents and model wrote is escaped and stays text."""
+    sources, numbers = page_answer.sources_of(turn["statements"])
+    lines = [f"# {_literal(turn['question'])}", ""]
+    if turn["abstained"]:
+        lines += ["No answer was found.", _literal(look.sentence(turn["missing"])), ""]
+        sources = turn["nearest"][:5]
+    for each in turn["statements"]:
+        cited = dict.fromkeys(numbers[page_answer.place(citation)] for citation in each["citations"])
+        lines += [" ".join([_literal(each["text"]), *(f"\\[{number}\\]" for number in cited)]), ""]
+    lines += ["## Sources" if not turn["abstained"] else "## Nearest passages", ""]
+    for number, source in enumerate(sources, start=1):
+        lines += [f"{number}. {_literal(_source(source))}", "", f"   > {_literal(source['quote'])}", ""]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _source(hit: Mapping[str, Any]) -> str:
+    about = [title(hit), hit.get("sender") or "", date(hit.get("date"))]
+    about += [f"page {int(hit['page'])}" if hit.get("page") else "", str(hit["path"])]
+    return ", ".join(" ".join(neutral(str(each)).split()) for each in about if each)
+
+
+_MARKUP = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]()<>#+-.!|~$:&@"})
+
+
+def _literal(text: str) -> str:
+    """`text` on one line, every character of it that Markdown may read as markup escaped (CommonMark 0.31, 2.4)."""
+    return " ".join(neutral(text).split()).translate(_MARKUP)

@@ -19,7 +19,7 @@ from typing import Any
 
 import apsw
 
-from engine import listing, settings
+from engine import listing, looks, settings
 from engine.answering import Answering
 from engine.zygote import Zygote
 from ingest.follow import Follower
@@ -93,6 +93,7 @@ class Engine:
             "vault": str(self.folder),
             "state": life,
             "idle_locked": self._page_locked,
+            "appearance": looks.read(self.state),
             "free_bytes": shutil.disk_usage(_existing(self.folder)).free,
         }
         if self._open is None or self._page_locked:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import settings
+from engine import looks, settings
 from engine.engine import Engine
 from vault import backup as copies
 from vault import remembered
@@ -66,3 +66,11 @@ def backup_forget(engine: Engine, path: str) -> dict[str, Any]:
         if not remembered.forget_backup(db, path):
             raise StrongroomError(f"no backup at {path} is remembered")
     return {}
+
+
+def appearance(engine: Engine, value: str | None = None) -> dict[str, Any]:
+    """How the page looks, light or dark or as the system has it; a `value` changes it, for all vaults."""
+    if value is not None:
+        engine.opened()
+        looks.write(engine.state, value)
+    return {"appearance": looks.read(engine.state)}

@@ -23,6 +23,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "wait": Engine.wait,
     "files": reading.files,
     "files.attention": library.files_attention,
+    "files.advice": library.files_advice,
     "files.again": library.files_again,
     "documents": reading.documents,
     "documents.facets": reading.documents_facets,
@@ -54,4 +55,5 @@ METHODS: dict[str, Callable[..., Any]] = {
     "protection": privacy.protection,
     "privacy": privacy.privacy,
     "vaults": privacy.vaults_list,
+    "appearance": keeping.appearance,
 }

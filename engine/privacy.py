@@ -97,7 +97,7 @@ def privacy(engine: Engine, *, page: int = 0, port: int = 0) -> dict[str, Any]:
         for each in reversed(made)
     ]
     database = vault.folder / store.name(vault.header.epoch)
-    shown = protection(engine)
+    shown = protection(engine, check="worker" not in engine.held)
     pids = {name: int(report.get("pid") or 0) for name, report in shown.items()} | {"page": page}
     return {
         "protection": shown,

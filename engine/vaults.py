@@ -14,7 +14,7 @@ from pathlib import Path
 from vault.errors import StrongroomError
 
 HEADER, MAGIC = "header", b"strongrm"
-"""the file that makes a folder a vault, and how it begins; vault/folder.py and vault/keys.py, which import much, say so"""
+"""the file that makes a folder a vault, and how it begins: as in vault/folder.py and vault/keys.py, which import much"""
 _BUILDING = ".new"  # where a vault is made before it is one; a crash may leave it behind
 
 _LONGEST = 60  # characters; a name of a file has 255 bytes

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ui import appearance
 from ui.shown import escape, line, tag
 
 _ASSETS = Path(__file__).with_name("assets")
@@ -17,11 +18,11 @@ _ASSETS = Path(__file__).with_name("assets")
 MARK = '<div class="mark" aria-hidden="true"></div>'
 
 
-def apply() -> None:
-    """Put the styles on the page; the first thing that every run draws."""
+def apply(choice: str = "system") -> None:
+    """Put the styles on the page, light or dark as chosen; the first thing that every run draws."""
     import streamlit as st
 
-    st.html(f"<style>{_styles()}</style>")
+    st.html(f"<style>{appearance.styles(_styles(), choice)}</style>")
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ui import (
+    appearance,
     link,
     look,
     page_ask,
@@ -46,7 +47,11 @@ def main() -> None:
     first_run = page_first_run.unfinished() or screen == "none"
     name = _WITHOUT_A_BAR["none"] if first_run else _WITHOUT_A_BAR.get(screen, current.title)
     st.set_page_config(page_title=f"{name} · Strongroom", layout="wide", initial_sidebar_state="collapsed")
-    look.apply()
+    chosen = str(status.get("appearance") or st.session_state.get("appearance", "system"))
+    st.session_state["appearance"] = chosen
+    if appearance.dress(chosen):
+        link.rerun()
+    look.apply(chosen)
     try:
         if first_run:
             page_first_run.show()

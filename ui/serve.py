@@ -43,24 +43,6 @@ _SWITCHES: dict[str, Any] = {
     "secrets.files": [],
 }
 
-# Ink on paper, and the same at night; which of the two follows the system.
-_THEME: dict[str, Any] = {
-    "theme.baseRadius": "0.55rem",
-    "theme.buttonRadius": "0.55rem",
-    "theme.headingFont": "serif",
-    "theme.headingFontWeights": [600, 600, 600, 600, 600, 600],
-    "theme.light.primaryColor": "#1d6b57",
-    "theme.light.backgroundColor": "#fbfaf7",
-    "theme.light.secondaryBackgroundColor": "#f1efe8",
-    "theme.light.textColor": "#22251f",
-    "theme.light.borderColor": "#dedace",
-    "theme.dark.primaryColor": "#2e8570",
-    "theme.dark.backgroundColor": "#171917",
-    "theme.dark.secondaryBackgroundColor": "#222522",
-    "theme.dark.textColor": "#e6e4dc",
-    "theme.dark.borderColor": "#383c37",
-}
-
 
 def run(
     listening_socket: socket.socket,
@@ -81,7 +63,7 @@ def run(
     """
     from engine.client import Client
     from engine.lock import lock
-    from ui import link
+    from ui import link, protection
     from ui.guard import Tokens
 
     tokens = Tokens(open_requests)
@@ -89,7 +71,7 @@ def run(
         tokens.add(token)
     server = build(label=label, port=port, tokens=tokens, key=session_key or secrets.token_bytes(32))
     link.connect(Client(engine_socket))
-    lock("page")
+    protection.keep(lock("page"), port)
     server.run(sockets=[listening_socket])
 
 
@@ -158,8 +140,10 @@ def _streamlit() -> Any:
     import streamlit
     from streamlit import config
 
+    from ui import appearance
+
     config.get_config_options()
-    for name, value in {**_SWITCHES, **_THEME}.items():
+    for name, value in {**_SWITCHES, **appearance.theme("system")}.items():
         config.set_option(name, value)
     _quiet()
     return streamlit

@@ -56,4 +56,5 @@ METHODS: dict[str, Callable[..., Any]] = {
     "privacy": privacy.privacy,
     "vaults": privacy.vaults_list,
     "appearance": keeping.appearance,
+    "embedding": keeping.embedding,
 }

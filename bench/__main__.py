@@ -22,6 +22,12 @@ PARTS = {
     "sample": ["bench.sample"],
     "retrieval": ["bench.retrieval", "scifact", "contracts"],
     "public": ["bench.public_files"],
+    "generation": ["bench.generation"],
+    "checker": ["bench.checker"],
+    "library": ["bench.library"],
+    "tasks": ["bench.tasks"],
+    "pictures": ["bench.pictures"],
+    "ocr": ["bench.ocr"],
 }
 
 

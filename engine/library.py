@@ -100,6 +100,13 @@ def files_attention(engine: Engine, *, group: str = "", offset: int = 0, limit: 
         }
 
 
+def files_advice(engine: Engine, reason: str) -> dict[str, Any]:
+    """What to do about a file whose state has this reason."""
+    engine.opened(used=False)
+    advice = advice_for(reason)
+    return {"key": advice.key, "title": advice.title, "what": advice.what, "again": advice.again}
+
+
 def files_again(engine: Engine, *, ids: Collection[int] = (), group: str = "") -> dict[str, Any]:
     """Read files anew, by their ids or all of a group of `files_attention`; returns how many."""
     opened = engine.opened()

@@ -150,16 +150,19 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
 
         # Library: every file with its state and reason.
         page.get_by_role("link", name="Library").click()
+        page.get_by_test_id("document").nth(2).wait_for()
+        page.get_by_text("Files", exact=True).click()
         page.get_by_test_id("file").nth(4).wait_for()
         listed = page.locator(".st-key-rows").inner_text()
         assert "could not be read" in listed
         assert "format not supported" in listed
         assert "minutes ![x](http:__evil.example_name.png) <img src=x>.txt" in listed
+        page.get_by_text("Documents", exact=True).click()
         _say(page, "Find", "tenancy")
-        expect(page.get_by_test_id("file")).to_have_count(1)
+        expect(page.get_by_test_id("document")).to_have_count(1)
 
         # Purge, with a deliberate yes and a receipt.
-        page.get_by_role("button", name="Open file").click()
+        page.get_by_role("button", name="Open document").click()
         passage.wait_for()
         page.get_by_role("button", name="Purge…").click()
         purge = page.get_by_role("button", name="Purge", exact=True)
@@ -182,8 +185,9 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         page.get_by_role("link", name="Folders").click()
         page.get_by_test_id("folder").wait_for()
         assert str(papers) in page.get_by_test_id("folder").inner_text()
-        page.get_by_text("What could not be read, and why").click()
+        page.get_by_role("button", name="See why, and what to do").click()
         page.get_by_text("broken.pdf").wait_for()
+        page.get_by_role("link", name="Folders").click()
         page.get_by_text("Go on watching the folders").wait_for()
         page.get_by_role("button", name="Pause").click()
         page.get_by_role("button", name="Resume").click()
@@ -198,7 +202,7 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         _say(page, "Passphrase or recovery code", PASSPHRASE)
         page.locator(".st-key-bar").wait_for()
         page.get_by_role("link", name="Library").click()
-        page.get_by_test_id("file").first.wait_for()
+        page.get_by_test_id("document").first.wait_for()
 
         # Nothing of it is kept by the browser where it would last, and nothing went elsewhere.
         kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")

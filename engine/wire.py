@@ -9,6 +9,8 @@ A line is one of
 and from a worker that was asked for a picture, once
     {"picture": [page, pages, width, height, shown_width, shown_height, media_type, base64, letters]}, and each of these
         [[x0, y0, x1, y1], upright, places]; see `ingest.picture`
+and from one that reads pictures, for each page
+    {"read": [page, confidence, text, blocks]}, see `ingest.ocr`
 Arrays instead of objects, because a long PDF has ten thousand lines.
 """
 
@@ -18,15 +20,18 @@ import json
 import math
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.ocr import ReadPage
 from ingest.picture import MAX_BYTES, MAX_HEIGHT, MAX_LETTERS, MAX_WIDTH, Letters, Picture
 from vault.records import Block, Document, Line, Problem
 
 MAX_TEXT = 64 << 20  # code points of one document
 MAX_LINE = 320 << 20  # bytes of one record: text of three-byte characters, its blocks and their boxes
 MAX_BLOCKS = 2_000_000
+MAX_PAGE = 1_000_000  # code points read of one picture
 KINDS = frozenset(
     "mail contract invoice statement letter table slides book web note document".split()  # noqa: SIM905
 )
@@ -78,6 +83,56 @@ def encode(record: Document | Problem | Failed | End) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
+def _block_values(blocks: Sequence[Block]) -> list[Any]:
+    return [
+        [
+            block.start,
+            block.end,
+            block.kind,
+            block.level,
+            block.page,
+            [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines],
+        ]
+        for block in blocks
+    ]
+
+
+def encode_read(page: ReadPage) -> bytes:
+    """Return the page as a line."""
+    value = [page.page, page.confidence, page.text, _block_values(page.blocks)]
+    return json.dumps({"read": value}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_read(line: bytes) -> ReadPage:
+    """Return the page; its blocks are checked as a document's are. Raises InvalidRecordError."""
+    body = _only(line, "read", 4)
+    page, confidence, text, blocks = body
+    _integer(page, 1, 10_000_000)
+    if type(confidence) not in (int, float) or not 0 <= confidence <= 1:
+        raise InvalidRecordError("a confidence that is none")
+    text = _text(text, MAX_PAGE)
+    if type(blocks) is not list or len(blocks) > MAX_PAGE:
+        raise InvalidRecordError("blocks is not a list of bounded length")
+    found = _blocks(blocks, len(text))
+    if any(each.page != page for each in found):
+        raise InvalidRecordError("a block of another page")
+    return ReadPage(page, float(confidence), text, found)
+
+
+def _only(line: bytes, key: str, length: int) -> list[Any]:
+    """Return the list of this length that is the one value of the line's object."""
+    try:
+        value = json.loads(line.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecordError(f"not JSON: {type(error).__name__}") from error
+    if type(value) is not dict or list(value) != [key]:
+        raise InvalidRecordError(f"not a {key}")
+    body = value[key]
+    if type(body) is not list or len(body) != length:
+        raise InvalidRecordError(f"a {key} is not a list of {length}")
+    return body
+
+
 def encode_picture(picture: Picture) -> bytes:
     """Return the picture as a line."""
     data = base64.b64encode(picture.data).decode()
@@ -100,15 +155,7 @@ def decode_picture(line: bytes) -> Picture:
 
     What the pixels show cannot be. Raises InvalidRecordError.
     """
-    try:
-        value = json.loads(line.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRecordError(f"not JSON: {type(error).__name__}") from error
-    if type(value) is not dict or list(value) != ["picture"]:
-        raise InvalidRecordError("not a picture")
-    body = value["picture"]
-    if type(body) is not list or len(body) != 9:
-        raise InvalidRecordError("a picture is not a list of nine")
+    body = _only(line, "picture", 9)
     page, pages, width, height, shown_width, shown_height, media_type, encoded, letters = body
     _integer(page, 1, _integer(pages, 1, 10_000_000))
     _integer(width, 1, MAX_WIDTH)
@@ -171,17 +218,7 @@ def _fields(document: Document) -> dict[str, Any]:
         "kind": document.kind,
         "title": document.title[:_TITLE],
         "text": document.text,
-        "blocks": [
-            [
-                block.start,
-                block.end,
-                block.kind,
-                block.level,
-                block.page,
-                [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines],
-            ]
-            for block in document.blocks
-        ],
+        "blocks": _block_values(document.blocks),
         "metadata": {key[:_KEYS]: value[:_VALUE] for key, value in list(document.metadata.items())[:_KEYS]},
         "part": document.part[:_PART],
         "parent": document.parent,

@@ -93,6 +93,19 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     )
 
 
+def is_picture(file: BinaryIO, number: int) -> bool:
+    """Whether page `number` (from 1) shows something and has no text. Raises UnreadableError if nothing can be read."""
+    import pypdfium2.raw as pdfium
+
+    opened, keep = open_document(pdfium, file)
+    try:
+        page = _read_page(pdfium, opened, number)
+        return page is not None and page.picture
+    finally:
+        pdfium.FPDF_CloseDocument(opened)
+        del keep
+
+
 def open_document(pdfium: Any, file: BinaryIO) -> tuple[Any, Any]:
     """Return the document's handle, and what must stay alive as long as it."""
     size = file.seek(0, 2)

@@ -3,6 +3,7 @@
 What comes out is a PNG or a JPEG, whichever is smaller, never larger than `MAX_BYTES`.
 """
 
+import contextlib
 import ctypes
 import importlib
 import io
@@ -14,6 +15,8 @@ from ingest import registry
 from ingest.registry import UnreadableError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image
 
 MIN_WIDTH, MAX_WIDTH = 200, 2000  # pixels
@@ -86,8 +89,11 @@ def picture(file: BinaryIO, name: str, part: str, page: int, width: int) -> Pict
     return Picture(data, media_type, page, pages, image.width, image.height, *size, letters)
 
 
-def pdf_page(file: BinaryIO, page: int, width: int) -> tuple["Image", int, tuple[float, float], tuple[Letters, ...]]:
-    """Return a PDF's page `width` pixels wide, the number of pages, the page's size in points, and its letters."""
+def pdf_page(
+    file: BinaryIO, page: int, width: int, height: int = MAX_HEIGHT
+) -> tuple["Image", int, tuple[float, float], tuple[Letters, ...]]:
+    """Return a PDF's page at most `width` by `height` pixels large, the number of pages, the page's size in points, and
+    its letters."""
     import pypdfium2.raw as pdfium
 
     from ingest import pdf
@@ -103,7 +109,7 @@ def pdf_page(file: BinaryIO, page: int, width: int) -> tuple["Image", int, tuple
             size = pdfium.FPDF_GetPageWidthF(handle), pdfium.FPDF_GetPageHeightF(handle)
             if not (0 < size[0] < 1e6 and 0 < size[1] < 1e6):
                 raise UnreadableError(f"damaged: page {page} has no size")
-            scale = min(width / size[0], MAX_HEIGHT / size[1])
+            scale = min(width / size[0], height / size[1])
             pixels = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
             return _rendered(pdfium, handle, *pixels), pages, size, _letters(pdfium, handle)
         finally:
@@ -143,50 +149,59 @@ def _letters(pdfium: Any, handle: Any) -> tuple[Letters, ...]:
         pdfium.FPDFText_ClosePage(layer)
 
 
+def pages_and_size(file: BinaryIO) -> tuple[int, tuple[int, int]]:
+    """Return the number of a picture file's pages, and width and height of the first in pixels as they are stored."""
+    with _opened(file) as image:
+        return _pages(image), image.size
+
+
+@contextlib.contextmanager
+def _opened(file: BinaryIO) -> "Iterator[Image]":
+    """Open a picture file; what fails within is the file's fault, and said."""
+    from PIL import Image
+
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            yield Image.open(file, formats=("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"))
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise UnreadableError("too large: more pixels than a picture of paper has") from error
+        except (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError) as error:
+            raise UnreadableError(f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")) from error
+
+
+def _pages(image: "Image") -> int:
+    """Return how many pages it has; the pictures of an animation are no pages."""
+    return max(1, getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
+
+
 def frame(file: BinaryIO, page: int, width: int = 0) -> tuple["Image", int, tuple[float, float]]:
     """Return a picture file's page (of a TIFF; others have one) the right way up, the number of pages, and its size.
 
     `width` says how many pixels (of the shorter side) are of use: a large JPEG is decoded at a half, a quarter or an
     eighth then, as one is that is too large to be held. The size is that of the whole.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    file.seek(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            image: Image.Image = Image.open(file, formats=("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"))
-            pages = max(1, getattr(image, "n_frames", 1)) if image.format == "TIFF" else 1
-            _check_page(page, pages)
-            if page > 1:
-                image.seek(page - 1)
-            whole = image.size
-            if width and image.format in ("JPEG", "MPO"):
-                image.draft(None, (width, width))
-            while image.format in ("JPEG", "MPO") and _decoded(image) > _MAX_DECODED:
-                before = image.size
-                image.draft(None, (max(1, before[0] // 2), max(1, before[1] // 2)))
-                if image.size == before:
-                    break
-            if _decoded(image) > _MAX_DECODED:
-                raise UnreadableError(f"too large: {whole[0]} × {whole[1]} pixels")
-            turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # Orientation: a quarter turn among them
-            image = ImageOps.exif_transpose(image)
-            size = (float(whole[1]), float(whole[0])) if turned else (float(whole[0]), float(whole[1]))
-            return _opaque(image), pages, size
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise UnreadableError("too large: more pixels than a picture of paper has") from error
-        except (
-            OSError,
-            ValueError,
-            SyntaxError,
-            EOFError,
-            TypeError,
-            KeyError,
-            IndexError,
-            ZeroDivisionError,
-        ) as error:
-            raise UnreadableError(f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")) from error
+    with _opened(file) as image:
+        pages = _pages(image)
+        _check_page(page, pages)
+        if page > 1:
+            image.seek(page - 1)
+        whole = image.size
+        if width and image.format in ("JPEG", "MPO"):
+            image.draft(None, (width, width))
+        while image.format in ("JPEG", "MPO") and _decoded(image) > _MAX_DECODED:
+            before = image.size
+            image.draft(None, (max(1, before[0] // 2), max(1, before[1] // 2)))
+            if image.size == before:
+                break
+        if _decoded(image) > _MAX_DECODED:
+            raise UnreadableError(f"too large: {whole[0]} × {whole[1]} pixels")
+        turned = image.getexif().get(0x0112) in (5, 6, 7, 8)  # Orientation: a quarter turn among them
+        size = (float(whole[1]), float(whole[0])) if turned else (float(whole[0]), float(whole[1]))
+        return _opaque(ImageOps.exif_transpose(image)), pages, size
 
 
 def _check_page(page: int, pages: int) -> None:

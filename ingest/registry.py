@@ -91,7 +91,7 @@ class Format:
     """why it is not read"""
 
 
-_OCR = "a picture; needs the ocr extra"
+_HEIC = "a picture of a kind that is not read; save it as JPEG or PDF"
 _ARCHIVE = "an archive; unpack it into a watched folder to have it read"
 _OPEN = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
@@ -125,13 +125,13 @@ FORMATS: tuple[Format, ...] = (
     Format("mbox", "ingest.mbox", "application/mbox", (".mbox", ".mbx")),
     Format("emlx", "ingest.emlx", "message/x-emlx", (".emlx",)),
     Format("msg", "ingest.msg", "application/vnd.ms-outlook", (".msg",)),
-    Format("png", "", "image/png", (".png",), (b"\x89PNG\r\n\x1a\n",), _OCR),
-    Format("jpeg", "", "image/jpeg", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",), _OCR),
-    Format("gif", "", "image/gif", (".gif",), (b"GIF87a", b"GIF89a"), _OCR),
-    Format("tiff", "", "image/tiff", (".tif", ".tiff"), (b"II*\x00", b"MM\x00*"), _OCR),
-    Format("bmp", "", "image/bmp", (".bmp",), (), _OCR),
-    Format("webp", "", "image/webp", (".webp",), (), _OCR),
-    Format("heic", "", "image/heic", (".heic", ".heif", ".avif"), (), _OCR),
+    Format("png", "ingest.image", "image/png", (".png",), (b"\x89PNG\r\n\x1a\n",)),
+    Format("jpeg", "ingest.image", "image/jpeg", (".jpg", ".jpeg", ".jpe"), (b"\xff\xd8\xff",)),
+    Format("gif", "ingest.image", "image/gif", (".gif",), (b"GIF87a", b"GIF89a")),
+    Format("tiff", "ingest.image", "image/tiff", (".tif", ".tiff"), (b"II*\x00", b"MM\x00*")),
+    Format("bmp", "ingest.image", "image/bmp", (".bmp",), ()),
+    Format("webp", "ingest.image", "image/webp", (".webp",), ()),
+    Format("heic", "", "image/heic", (".heic", ".heif", ".avif"), (), _HEIC),
     Format("zip", "", "application/zip", (".zip",), (b"PK\x03\x04", b"PK\x05\x06"), _ARCHIVE),
     Format("gzip", "", "application/gzip", (".gz", ".tgz"), (b"\x1f\x8b",), _ARCHIVE),
     Format("bzip2", "", "application/x-bzip2", (".bz2", ".tbz"), (b"BZh",), _ARCHIVE),
@@ -250,7 +250,7 @@ def preload() -> None:
     importlib.import_module("ingest.sniff")
     import heapq  # noqa: F401 - collections.Counter imports it when first asked for its commonest
 
-    for module in sorted({"ingest.picture", *(each.module for each in FORMATS if each.module)}):
+    for module in sorted({each.module for each in FORMATS if each.module}):
         loaded = importlib.import_module(module)
         warm = getattr(loaded, "preload", None)  # what a module imports inside its functions
         if warm:

@@ -181,11 +181,14 @@ def card(hit: Mapping[str, Any], number: int) -> str:
 
 
 def source_line(hit: Mapping[str, Any]) -> str:
-    """A passage in one line, as HTML, for while its answer is being made."""
+    """A passage in two lines, as HTML, for while its answer is being made."""
+    short = [KINDS.get(hit.get("kind") or "", "Document"), date(hit.get("date"))]
+    short.append(f"page {int(hit['page'])}" if hit.get("page") else "")
     return tag(
         "div.row.found",
         tag("div.name.plain", line(title(hit)), dir="auto"),
-        tag("div.meta", about(hit)),
+        tag("div.right.faint", " · ".join(line(word, 40) for word in short if word)),
+        tag("div.why.faint", line(hit["quote"], 140), dir="auto"),
         data_testid="found",
     )
 

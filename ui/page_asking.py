@@ -8,14 +8,14 @@ fragment draws that four times a second. A page that nobody looks at any more st
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_answer
+from ui import link, look, page_answer, page_passage
 from ui.named import title
 from ui.shown import count, escape, line, tag
 from vault.errors import StrongroomError
@@ -24,7 +24,7 @@ _REDRAW_S = 0.25
 _AT_ONCE_S = 0.4
 """An answer that comes within this time is drawn without anything before it."""
 _LEFT_ALONE_S = 30.0
-"""without a look from the page: its tab was closed"""
+"""without a browser at the other end: its tab was closed"""
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Asking:
     """What is known so far. Written by its thread, read by the session; each field is replaced, never changed."""
 
     question: str
+    watched: Callable[[], bool]
+    """whether a browser is there to see it"""
     ticket: str = field(default_factory=lambda: secrets.token_hex(12))
     full_question: str = ""
     filters: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Asking:
     answer: dict[str, Any] | None = None
     error: StrongroomError | None = None
     done: threading.Event = field(default_factory=threading.Event)
-    looked_at: float = field(default_factory=time.monotonic)
+    seen_at: float = field(default_factory=time.monotonic)
     moved: bool = False
     """whether a click changed what the rest of the page shows"""
 
@@ -60,7 +62,9 @@ class Asking:
                 self.statements = (*self.statements, params["statement"])
             case "stage":
                 self.stage = params
-        if time.monotonic() - self.looked_at > _LEFT_ALONE_S:
+        if self.watched():
+            self.seen_at = time.monotonic()
+        elif time.monotonic() - self.seen_at > _LEFT_ALONE_S:
             self.stop()
 
     def stop(self) -> None:
@@ -82,16 +86,25 @@ class Asking:
 
 def begin(question: str, **params: Any) -> Asking:
     """Ask the engine; wait for a moment, in which most answers without a model are there."""
-    asking = Asking(question)
+    asking = Asking(question, watched=_browser())
     threading.Thread(target=asking.run, args=(params,), name="asking", daemon=True).start()
     asking.done.wait(_AT_ONCE_S)
     return asking
 
 
+def _browser() -> Callable[[], bool]:
+    """Tells whether the browser of this session is connected."""
+    from streamlit.runtime import get_instance
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    session = context.session_id if context else ""
+    return lambda: get_instance().is_active_session(session)
+
+
 @st.fragment(run_every=_REDRAW_S)
 def show(asking: Asking, number: int) -> None:
     """Draw how far it is, as turn `number`, until it is done; then draw the whole page anew."""
-    asking.looked_at = time.monotonic()
     if asking.moved or asking.done.is_set():
         asking.moved = False
         link.rerun()
@@ -104,7 +117,7 @@ def show(asking: Asking, number: int) -> None:
             icon=":material/stop_circle:",
             on_click=asking.stop,
             disabled=asking.stopping,
-            shortcut="Esc",
+            shortcut=None if page_passage.opened() else "Esc",
         )
     sources, numbers = page_answer.sources_of(asking.statements)
     for n, statement in enumerate(asking.statements):
@@ -125,8 +138,6 @@ def show(asking: Asking, number: int) -> None:
 
 
 def _open(asking: Asking, at: int) -> None:
-    from ui import page_passage
-
     asking.moved = True
     page_passage.open_source(asking.hits, at)
 

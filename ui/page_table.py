@@ -11,7 +11,7 @@ import streamlit as st
 from ui import link
 from ui.shown import line, marked, tag
 
-_ROWS = 8
+_ROWS = 5
 """shown above and below the cited ones at first"""
 _MOST_ROWS = 60
 _REACH = 9_000

@@ -1,12 +1,14 @@
 """Keys, settings and backups."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine import looks, settings
 from engine.engine import Engine
+from retrieval import embed
 from vault import backup as copies
 from vault import remembered
 from vault.errors import StrongroomError
@@ -52,9 +54,15 @@ def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
 def backup(engine: Engine, target: str, *, lies: str | None = None) -> dict[str, Any]:
     """Write an encrypted copy of the open vault, and compare it. `lies` is where it will be found, if whoever asks
     moves it there."""
+    return back_up(engine, target, lies or target, lambda: None)
+
+
+def back_up(engine: Engine, target: str, lies: str, then: Callable[[], None]) -> dict[str, Any]:
+    """As `backup`; `then` moves it to where it lies, and it is remembered only if that succeeds."""
     vault = engine.opened().vault
     made = copies.backup(vault, Path(target))
-    path = str(Path(lies or target).absolute())
+    then()
+    path = str(Path(lies).absolute())
     with vault.write() as db:
         remembered.add_backup(db, remembered.Backup(path, made.at, made.generation))
     return asdict(made)
@@ -74,3 +82,16 @@ def appearance(engine: Engine, value: str | None = None) -> dict[str, Any]:
         engine.opened()
         looks.write(engine.state, value)
     return {"appearance": looks.read(engine.state)}
+
+
+def embedding(engine: Engine) -> dict[str, Any]:
+    """What the embedding model is: the one that comes with Strongroom, and that all vectors were made with."""
+    model = engine.embedder()
+    return {
+        "name": "all-MiniLM-L6-v2, 8-bit weights",
+        "dimensions": model.dimensions,
+        "window": embed.WINDOW,
+        "sha256": model.digest,
+        "licence": "Apache-2.0",
+        "languages": ["English"],
+    }

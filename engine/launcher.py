@@ -25,6 +25,7 @@ from typing import Any
 
 from engine import lock, places, rendezvous, vaults
 from engine.children import REFUSED, fork_child, fork_plainly
+from engine.delivering import Deliveries
 from engine.show import Shown, show_file
 from engine.zygote import Zygote
 from vault.errors import StrongroomError
@@ -48,7 +49,7 @@ class _Life:
     line: socket.socket
     """to the engine: see serving.Line"""
     tokens: socket.socket | None
-    """to the page: one-time tokens, one a line"""
+    """to the page: one-time tokens, one a line; from it: see engine/delivering.py"""
     began: float = field(default_factory=monotonic)
     ready: bool = False
     ending: bool = False
@@ -70,9 +71,14 @@ class _Stand:
     shown: Shown
     going_to: places.Place | None = None
     """where the next life is another vault's"""
+    deliveries: Deliveries = field(default_factory=Deliveries)
     been: list[Path] = field(default_factory=list)
     """vaults that engines of this launcher could write to"""
     stopping: bool = False
+
+    def own_folders(self) -> list[Path]:
+        """Where engines may write, this one and those of the vaults beside it."""
+        return [*(each.path for each in vaults.beside(self.place.vault)), *self.been, self.state]
 
     def move(self) -> None:
         """Leave this vault for the one that was asked for, if one was."""
@@ -322,8 +328,12 @@ def _answer(stand: _Stand, life: _Life, line: bytes) -> dict[str, Any]:
         case {"page": bool(browser)} if life.tokens is not None:
             return {"done": browser and stand.shown.page(_address(stand, life)), "url": _address(stand, life)}
         case {"open": str(path)}:
-            beside = (each.path for each in vaults.beside(stand.place.vault))
-            return {"done": show_file(path, kept_out=(*beside, *stand.been, stand.state))}
+            return {"done": show_file(path, kept_out=stand.own_folders())}
+        case {"deliver": str(name), "to": str(target)}:
+            stand.deliveries.hear(life.tokens)
+            return stand.deliveries.begin(name, target, stand.state, stand.own_folders())
+        case {"delivered": True}:
+            return stand.deliveries.outcome()
         case {"vault": str(name)}:
             return _go_to(stand, name)
         case _:

@@ -60,7 +60,7 @@ def _check(engine: Engine) -> None:
             engine.held["worker"] = {
                 "profile": "worker", "system": zygote["system"], "landlock": zygote["landlock"],
                 "experimental": zygote["experimental"], "missing": zygote["missing"],
-                "refused": ["Unix socket", "open a file"] if zygote["landlock"] else ["Unix socket"],
+                "refused": ["Unix socket"],
                 "pid": 0, "at": now, "failed": "",
             }  # fmt: skip
         except StrongroomError as error:

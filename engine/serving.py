@@ -7,6 +7,8 @@ the vault is opened long after.
 import contextlib
 import json
 import os
+import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -23,6 +25,8 @@ from vault.errors import StrongroomError
 if TYPE_CHECKING:
     from engine.engine import Engine
 
+_LOOK_SECONDS = 0.1  # between two looks at whether a backup has been put in its place
+
 
 class Line:
     """The engine's line to the launcher: what only a process that may run programs can do. Thread-safe.
@@ -30,7 +34,7 @@ class Line:
     One JSON object a line each way, each answered in turn: {"ready": true}, {"ending": true} before it ends as asked,
     {"page": browser wanted} which makes a new one-time address, {"open": path of a document's file}, and, before it
     ends for another vault, {"vault": name}. The launcher answers {"done": bool, "url": …}; where it refuses a vault,
-    with message and hint.
+    with message and hint. {"deliver": …, "to": …} and {"delivered": true} are for backups, see engine/delivering.py.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -124,6 +128,26 @@ def _more(line: Line) -> dict[str, Callable[..., Any]]:
             raise StrongroomError("the document's file is not there any more", "its text is still in the vault")
         return line.ask({"open": str(path)})
 
+    def backup_make(engine: Any, target: str) -> dict[str, Any]:
+        """Write a backup to a folder that the page's user typed; it is the page that tells the launcher which."""
+        from engine import keeping
+
+        staged = engine.state / f"backup-{secrets.token_hex(8)}"
+
+        def deliver() -> None:
+            answer = line.ask({"deliver": staged.name, "to": target})
+            while answer["done"] or "message" not in answer:
+                answer = line.ask({"delivered": True})
+                if answer["done"]:
+                    return
+                engine.ended.wait(_LOOK_SECONDS)
+            raise StrongroomError(answer["message"], answer["hint"])
+
+        try:
+            return keeping.back_up(engine, str(staged), target, deliver)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
     def vaults_switch(engine: Any, name: str) -> dict[str, Any]:
         """End, as `lock` does; the next engine is that of the vault of this name beside this one, locked, or of a new
         one."""
@@ -135,6 +159,7 @@ def _more(line: Line) -> dict[str, Callable[..., Any]]:
     return {
         "page.open": page_open,
         "document.open": document_open,
+        "backup.make": backup_make,
         "vaults.switch": vaults_switch,
     }
 

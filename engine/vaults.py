@@ -14,7 +14,8 @@ from pathlib import Path
 from vault.errors import StrongroomError
 
 HEADER, MAGIC = "header", b"strongrm"
-"""the file that makes a folder a vault, and how it begins: as in vault/folder.py and vault/keys.py, which import much"""
+"""the file that makes a folder a vault, and how it begins, as vault/folder.py and vault/keys.py have it"""
+BACKUP = "backup"  # the file that says that it is a copy: vault/manifest.py
 _BUILDING = ".new"  # where a vault is made before it is one; a crash may leave it behind
 
 _LONGEST = 60  # characters; a name of a file has 255 bytes
@@ -78,6 +79,8 @@ def beside(folder: Path) -> list[Named]:
 
 
 def _is_vault(path: Path) -> bool:
+    if os.path.lexists(path / BACKUP):
+        return False  # it has a vault's header, and is restored, not opened
     try:
         with open(path / HEADER, "rb") as file:
             return file.read(len(MAGIC)) == MAGIC

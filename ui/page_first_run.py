@@ -6,7 +6,7 @@ import pwd
 
 import streamlit as st
 
-from ui import link, look
+from ui import link, look, page_vaults
 from ui.shown import escape, tag
 from vault.errors import StrongroomError
 
@@ -32,6 +32,7 @@ def _passphrase() -> None:
         "Choose a passphrase",
         "Everything Strongroom writes is encrypted with it. It stays on this machine and is sent nowhere.",
     )
+    page_vaults.name_at_the_door()
     first = st.text_input(
         "Passphrase",
         type="password",
@@ -39,7 +40,7 @@ def _passphrase() -> None:
         key="first",
         placeholder="four or five unrelated words are strong, and can be remembered",
     )
-    _strength(first)
+    strength_shown(first)
     again = st.text_input("The same again", type="password", autocomplete="off", key="again")
     look.notice(
         "faint",
@@ -53,6 +54,7 @@ def _passphrase() -> None:
             look.notice("warn", "the two are not the same; type both again")
         else:
             _create(first)
+    page_vaults.at_the_door()
 
 
 def _create(passphrase: str) -> None:
@@ -75,12 +77,12 @@ def _code() -> None:
         "Write down the recovery code",
         "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.",
     )
-    st.html(tag("div.code", _grouped(code), data_testid="recovery-code"))
+    st.html(tag("div.code", grouped(code), data_testid="recovery-code"))
     typed = st.text_input(
         "Type the code here to go on", autocomplete="off", key="typed", placeholder="as you wrote it down"
     )
     if st.button("I have it on paper", type="primary", width="stretch"):
-        if _letters(typed) != _letters(code):
+        if letters(typed) != letters(code):
             look.notice("warn", "that is not the code above; compare it group by group")
             return
         for key in ("recovery_code", "typed"):
@@ -89,7 +91,7 @@ def _code() -> None:
         link.rerun()
 
 
-def _grouped(code: str) -> str:
+def grouped(code: str) -> str:
     """The code as HTML that breaks only between its groups."""
     return "-<wbr>".join(tag("span", escape(group)) for group in code.split("-"))
 
@@ -125,7 +127,8 @@ def _finish() -> None:
     link.rerun()
 
 
-def _letters(code: str) -> str:
+def letters(code: str) -> str:
+    """What is compared of a code: its letters and digits, not how they are grouped."""
     return "".join(character for character in code.upper() if character.isalnum())
 
 
@@ -158,7 +161,8 @@ def strength(passphrase: str) -> tuple[int, str]:
     return level, ("too short", "weak: add a word or two", "fair", "good", "strong")[level]
 
 
-def _strength(passphrase: str) -> None:
+def strength_shown(passphrase: str) -> None:
+    """Draw how strong a passphrase is."""
     level, words = strength(passphrase)
     if words:
         kind = ("bad", "bad", "warn", "good", "good")[level]

@@ -1,8 +1,154 @@
-"""Settings: each explained in a line, and kept at once."""
+"""Settings: each explained in a line, kept at once, and what was wrong said where it was typed."""
 
-from ui import look
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import link, look, page_keys, page_models, page_vaults
+from ui.shown import escape, line, tag
+from vault.errors import StrongroomError
+
+_MINUTES = {"5 minutes": 5, "10 minutes": 10, "30 minutes": 30, "1 hour": 60, "4 hours": 240, "never": 0}
+_LOOKS = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
 def show() -> None:
     """Draw the screen."""
-    look.title("Settings", "Each is kept at once, in the vault.")
+    with st.container(key="settings"):
+        look.title("Settings", "Each is kept at once.")
+        settings: Mapping[str, Any] = link.call("settings.get")
+        page_models.show(settings)
+        _reading(settings)
+        _locking(settings)
+        page_keys.show()
+        _appearance()
+        _language()
+        _vaults()
+
+
+def head(words: str, lead: str = "") -> None:
+    """A section's heading, and a sentence below it."""
+    st.html(tag("h2.title.small", escape(words)) + (tag("p.lead", escape(lead)) if lead else ""))
+
+
+def why(words: str) -> None:
+    """One line on what a setting does, below it."""
+    st.html(tag("p.why", escape(words)))
+
+
+def changed(name: str, widget: str) -> None:
+    """Keep what a widget was set to: its `on_change`. What goes wrong is shown below it by `wrong`."""
+    value = st.session_state[widget]
+    st.session_state.pop(f"wrong-{name}", None)
+    try:
+        link.aside("settings.set", key=name, value=_MINUTES.get(value, value) if isinstance(value, str) else value)
+    except StrongroomError as error:
+        st.session_state[f"wrong-{name}"] = error
+
+
+def wrong(name: str) -> None:
+    """What went wrong when this setting was changed."""
+    error = st.session_state.get(f"wrong-{name}")
+    if error is not None:
+        look.failure(error)
+
+
+def _reading(settings: Mapping[str, Any]) -> None:
+    head("Reading and remembering")
+    # A widget's key holds what is set: set elsewhere, it shows that, and does not set it back.
+    key = f"set-history-{settings['history']}"
+    st.toggle(
+        "Keep questions and answers", value=settings["history"], key=key, on_change=changed, args=("history", key)
+    )
+    why("Encrypted in the vault, and purged with the documents they show. Off: an answer is gone when you leave it.")
+    wrong("history")
+    key = f"set-battery-{settings['embed_on_battery']}"
+    st.toggle(
+        "Work at full strength on battery",
+        value=settings["embed_on_battery"],
+        key=key,
+        on_change=changed,
+        args=("embed_on_battery", key),
+    )
+    why("Off: on battery, new files are found by their words at once, by their meaning when there is power again.")
+    wrong("embed_on_battery")
+
+
+def _locking(settings: Mapping[str, Any]) -> None:
+    head("Locking")
+    minutes = float(settings["auto_lock_minutes"])
+    names = list(_MINUTES)
+    now = next((name for name, value in _MINUTES.items() if value == minutes), None)
+    key = f"set-minutes-{minutes:g}"
+    st.selectbox(
+        "Ask for the passphrase again after",
+        names,
+        index=names.index(now) if now else None,
+        key=key,
+        width=300,
+        placeholder=f"{minutes:g} minutes",
+        on_change=changed,
+        args=("auto_lock_minutes", key),
+    )
+    why("Without a click or a question from you. Looking on does not count.")
+    wrong("auto_lock_minutes")
+    ends = bool(settings["lock_ends_engine"])
+    key = f"set-ends-{ends}"
+    st.toggle(
+        "End the engine when it locks by itself", value=ends, key=key, on_change=changed, args=("lock_ends_engine", key)
+    )
+    why(
+        "On: the keys leave the memory, nothing is read until you unlock. Off: your folders are followed meanwhile, "
+        "with the keys in the engine's memory. Lock by hand always ends it."
+    )
+    wrong("lock_ends_engine")
+
+
+def _appearance() -> None:
+    head("Appearance")
+    now = link.call("appearance")["appearance"]
+    key = f"set-appearance-{now}"
+    st.radio(
+        "Light or dark",
+        list(_LOOKS),
+        index=list(_LOOKS).index(now),
+        format_func=lambda choice: _LOOKS[choice],
+        key=key,
+        horizontal=True,
+        on_change=_look_changed,
+        args=(key,),
+    )
+    why("For all vaults, and for the page that asks for the passphrase too.")
+    wrong("appearance")
+
+
+def _look_changed(widget: str) -> None:
+    st.session_state.pop("wrong-appearance", None)
+    try:
+        link.aside("appearance", value=st.session_state[widget])
+    except StrongroomError as error:
+        st.session_state["wrong-appearance"] = error
+
+
+def _language() -> None:
+    head("Language", "The page is in English. Your papers may be in any language:")
+    model = link.call("embedding")
+    known = ", ".join(model["languages"])
+    told = [
+        tag("li", "they are found by their words in every language that has words between spaces;"),
+        tag(
+            "li",
+            f"by their meaning, in other words than you used, in {line(known)} only, which is what the model knows.",
+        ),
+    ]
+    st.html(tag("ul.plain", *told))
+
+
+def _vaults() -> None:
+    head(
+        "Vaults",
+        "One for each client, say. Each has its own passphrase, folders and history. Opening one locks the other.",
+    )
+    with st.container(border=True, key="settings-vaults"):
+        page_vaults.chooser("settings")

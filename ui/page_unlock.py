@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look
+from ui import link, look, page_vaults
 from ui.shown import tag
 from vault.errors import DamagedVaultError, StrongroomError
 
@@ -23,6 +23,7 @@ def show(status: dict[str, Any]) -> None:
             if status.get("idle_locked")
             else "Your index, questions and answers are encrypted until you open it.",
         )
+        page_vaults.name_at_the_door()
         with st.form("unlock", border=False):
             passphrase = st.text_input(
                 "Passphrase or recovery code",
@@ -36,6 +37,7 @@ def show(status: dict[str, Any]) -> None:
             )
             if st.form_submit_button("Unlock", type="primary", width="stretch"):
                 _unlock(passphrase, accept_older=older)
+        page_vaults.at_the_door()
 
 
 def gone(status: Mapping[str, Any]) -> None:

@@ -19,10 +19,9 @@ def in_the_bar(status: Mapping[str, Any]) -> None:
     if len(found["rows"]) < 2:
         return
     del status
-    with st.container(key="vault-name", width="content", horizontal=True, vertical_alignment="center"):
-        st.html(tag("span.state", tag("bdi", line(found["current"], 30))), width="content")
-        if st.button("Vaults", key="open-vaults", icon=":material/unfold_more:", type="tertiary", help="Another vault"):
-            _dialog()
+    st.html(tag("span.state.vault", tag("bdi", line(found["current"], 24))), width="content")
+    if st.button("Vaults", key="open-vaults", icon=":material/unfold_more:", type="tertiary", help="Another vault"):
+        _dialog()
 
 
 @st.dialog("Vaults")
@@ -30,12 +29,15 @@ def _dialog() -> None:
     chooser("dialog")
 
 
-def at_the_door() -> None:
-    """Below the passphrase: another vault, folded away where there is only this one."""
+def name_at_the_door() -> None:
+    """Above the passphrase: which vault it opens, where there are several."""
     found = _known()
-    several = len(found["rows"]) > 1
-    if several:
-        st.html(tag("p.after", "Vault ", tag("b", tag("bdi", line(found["current"])))))
+    if len(found["rows"]) > 1:
+        st.html(tag("p.which", tag("bdi", line(found["current"]))))
+
+
+def at_the_door() -> None:
+    """Below the passphrase: the way to another vault, folded away."""
     with st.expander("Another vault", icon=":material/unfold_more:"):
         chooser("door")
 
@@ -57,7 +59,10 @@ def chooser(place: str) -> None:
             "Name of the new vault", key=f"{place}-new-vault", placeholder="the client's name, say", autocomplete="off"
         )
     st.html(tag("p.after", _READABLE))
-    if st.button("Lock this one and go there", key=f"{place}-go", type="primary", icon=":material/arrow_forward:"):
+    at_door = place == "door"
+    if st.button(
+        "Go there" if at_door else "Lock this one and go there", key=f"{place}-go", icon=":material/arrow_forward:"
+    ):
         go(name or "")
 
 

@@ -63,7 +63,7 @@ def run(
     """
     from engine.client import Client
     from engine.lock import lock
-    from ui import link, protection
+    from ui import delivery, link, protection
     from ui.guard import Tokens
 
     tokens = Tokens(open_requests)
@@ -71,6 +71,7 @@ def run(
         tokens.add(token)
     server = build(label=label, port=port, tokens=tokens, key=session_key or secrets.token_bytes(32))
     link.connect(Client(engine_socket))
+    delivery.keep(open_requests)
     protection.keep(lock("page"), port)
     server.run(sockets=[listening_socket])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import vaults
-from vault import folder, keys
+from vault import folder, keys, manifest
 from vault.errors import StrongroomError
 
 
@@ -22,6 +22,7 @@ def here(tmp_path):
 
 def test_what_makes_a_folder_a_vault_is_what_the_vault_says():
     assert (vaults.HEADER, vaults.MAGIC) == (folder.HEADER_NAME, keys.MAGIC)
+    assert manifest.FILE_NAME == vaults.BACKUP
 
 
 def test_the_vaults_beside_are_listed_and_nothing_else_is(here):
@@ -30,6 +31,9 @@ def test_the_vaults_beside_are_listed_and_nothing_else_is(here):
     (here.parent / "odd\nname").mkdir()
     (here.parent / "odd\nname" / "header").write_bytes(keys.MAGIC)
     (here.parent / "link").symlink_to(here)
+    (here.parent / "copy").mkdir()
+    (here.parent / "copy" / "header").write_bytes(keys.MAGIC)
+    (here.parent / "copy" / "backup").write_text("x")
     assert [each.name for each in vaults.beside(here)] == ["Client B", "vault"]
 
 

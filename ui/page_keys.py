@@ -1,0 +1,120 @@
+"""Passphrase, recovery code, backup: what opens the vault, and its copies."""
+
+import streamlit as st
+
+from ui import delivery, link, look
+from ui.page_first_run import grouped, letters, strength_shown
+from ui.shown import line, size, tag
+from vault.errors import StrongroomError
+
+_SHORTEST = 10
+
+
+def show() -> None:
+    """The sections on keys and backups."""
+    st.html(tag("h2.title.small", "Keys"))
+    _passphrase()
+    _recovery()
+    lead = (
+        "An encrypted copy of the vault, compared after it was written. It opens with the passphrase and the recovery "
+        "code of now. Your papers themselves are not in it."
+    )
+    st.html(tag("h2.title.small", "Backup") + tag("p.lead", lead))
+    _backup()
+
+
+def _passphrase() -> None:
+    with st.expander("Change the passphrase", icon=":material/password:"):
+        old = st.text_input(
+            "Present passphrase or recovery code", type="password", key="old-secret", autocomplete="off"
+        )
+        first = st.text_input("New passphrase", type="password", key="new-secret", autocomplete="off")
+        strength_shown(first)
+        again = st.text_input("The new one again", type="password", key="new-secret-again", autocomplete="off")
+        revoke = st.checkbox(
+            "Also make the old one useless on copies made from now on",
+            key="revoke",
+            help="New keys and a new recovery code; the whole database is written anew, which takes its size in space "
+            "and some time. Choose this if somebody may know the old passphrase.",
+        )
+        if not st.button("Change it", key="change-secret", type="primary"):
+            return
+        if len(first) < _SHORTEST:
+            look.notice("warn", f"the passphrase needs {_SHORTEST} characters at least")
+        elif first != again:
+            look.notice("warn", "the two are not the same; type both again")
+        else:
+            _change(old, first, revoke=revoke)
+
+
+def _change(old: str, new: str, *, revoke: bool) -> None:
+    try:
+        with st.spinner("Making the keys, which takes a second on purpose…"):
+            code = link.call("passwd", old=old, new=new, revoke=revoke)["recovery_code"]
+    except StrongroomError as error:
+        look.failure(error)
+        return
+    for key in ("old-secret", "new-secret", "new-secret-again", "revoke"):
+        st.session_state.pop(key, None)
+    if code:
+        st.session_state["new-code"] = code
+        link.rerun()
+    look.notice("good", "the passphrase is changed", "older backups still open with the one they were made with")
+
+
+def _recovery() -> None:
+    with st.expander("New recovery code", icon=":material/key:", expanded="new-code" in st.session_state):
+        if "new-code" in st.session_state:
+            _show_code(st.session_state["new-code"])
+            return
+        st.html(tag("p.why", "The code that you have on paper ends. The new one is shown once."))
+        secret = st.text_input("Passphrase", type="password", key="code-secret", autocomplete="off")
+        if st.button("Make a new code", key="make-code", type="primary"):
+            try:
+                with st.spinner("Making the keys, which takes a second on purpose…"):
+                    st.session_state["new-code"] = link.call("recovery", passphrase=secret)["recovery_code"]
+            except StrongroomError as error:
+                look.failure(error)
+                return
+            st.session_state.pop("code-secret", None)
+            link.rerun()
+
+
+def _show_code(code: str) -> None:
+    st.html(tag("p.why", "Write it down now: it is shown only here, and the old one opens nothing any more."))
+    st.html(tag("div.code", grouped(code), data_testid="new-recovery-code"))
+    typed = st.text_input("Type the new code to be sure", key="typed-code", autocomplete="off")
+    if st.button("I have it on paper", key="have-code", type="primary"):
+        if letters(typed) != letters(code):
+            look.notice("warn", "that is not the code above; compare it group by group")
+            return
+        for key in ("new-code", "typed-code"):
+            st.session_state.pop(key, None)
+        link.rerun()
+
+
+def _backup() -> None:
+    with st.form("backup", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.text_input(
+            "Write a backup to",
+            key="backup-target",
+            placeholder="/media/you/stick/strongroom-backup",
+            autocomplete="off",
+        )
+        go = st.form_submit_button("Back up", icon=":material/save:", type="primary")
+    st.html(tag("p.why", "A folder that does not exist yet, or is empty. On another disk, best."))
+    if not go:
+        return
+    if not target.strip():
+        look.notice("warn", "type a folder first")
+        return
+    try:
+        with st.spinner("Writing it, and comparing…"):
+            made = delivery.backup(target.strip())
+    except StrongroomError as error:
+        look.failure(error)
+        return
+    st.html(
+        tag("div.notice.good", tag("span", f"{size(int(made['database_bytes']))}, compared with the vault, are in ",
+            tag("bdi", line(made["path"], 300)), "."), role="status")
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 # make demo      try it: a throwaway vault, a made-up household's papers, three questions, and the page
 # make install   set it up in .venv, and link the command strongroom into ~/.local/bin
+#                EXTRAS="llm ocr" adds a model that writes (compiled here, 5 to 10 minutes) and the reading of scans
 # make test      set it up with what the tests need, and pass them       (ARGS="tests/vault -k slots" for some)
 # make check     ruff and mypy
 # make bench     measure, and write docs/benchmarks.md
@@ -8,6 +9,7 @@
 VENV ?= .venv
 BIN ?= $(HOME)/.local/bin
 ARGS ?=
+EXTRAS ?=
 PYTHON ?=
 export PYTHON
 
@@ -22,14 +24,18 @@ $(VENV)/.installed: $(needs)
 	sh tools/environment.sh $(VENV)
 	@touch $@
 
-$(VENV)/.tested: $(needs) requirements-test.txt
-	sh tools/environment.sh $(VENV) test
-	@touch $@ $(VENV)/.installed
+$(VENV)/.with-%: requirements-%.txt $(VENV)/.installed
+	sh tools/environment.sh $(VENV) $*
+	@touch $@
+
+$(VENV)/.tested: $(needs) requirements-llm.txt requirements-ocr.txt requirements-test.txt
+	sh tools/environment.sh $(VENV) llm ocr test
+	@touch $(VENV)/.installed $(VENV)/.with-llm $(VENV)/.with-ocr $@
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/strongroom demo $(ARGS)
 
-install: $(VENV)/.installed
+install: $(VENV)/.installed $(EXTRAS:%=$(VENV)/.with-%)
 	@mkdir -p "$(BIN)"
 	@ln -sf "$(abspath $(VENV))/bin/strongroom" "$(BIN)/strongroom"
 	@echo "strongroom is in $(BIN)"

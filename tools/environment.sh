@@ -1,16 +1,21 @@
 #!/bin/sh
-# Make the environment that Strongroom runs in: tools/environment.sh FOLDER [test]
-# Every package is pinned and its hash is checked; nothing is compiled. With `test`, what the tests need is added.
+# Make the environment that Strongroom runs in: tools/environment.sh FOLDER [llm] [ocr] [test]
+# Every package is pinned and its hash is checked. Nothing is compiled, but for `llm` llama-cpp-python, for the very
+# processor of this machine. `ocr` adds what reads pictures, `test` what the tests need.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$1
-extra=${2:-}
+shift
 
 fail() {
     echo "error: $1" >&2
     echo "hint: $2" >&2
     exit 1
 }
+
+for extra in "$@"; do
+    [ -f "requirements-$extra.txt" ] || fail "there is no extra $extra" "there are llm and ocr, and test"
+done
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
@@ -44,9 +49,35 @@ install() {
         --no-compile --only-binary :all: "$@" || fail "the packages could not be installed" \
         "a package index has to be reachable, this once; after that nothing is fetched"
 }
+
+# The one package that is compiled. A ready-built one of the same version that is there already stays.
+install_llm() {
+    compiled=llama-cpp-python
+    pin=$(sed -n "s/^$compiled==\([^ ]*\).*/\1/p" requirements-llm.txt)
+    others=$(mktemp)
+    sed "/^$compiled==/,/--hash=[^\\\\]*\$/d" requirements-llm.txt > "$others"
+    install -r "$others"
+    rm -f "$others"
+    if "$folder/bin/python" -c "import sys, importlib.metadata as m; sys.exit(m.version('$compiled') != '$pin')" 2>/dev/null
+    then return; fi
+    if ! { command -v c++ || command -v g++ || command -v clang++ || [ -n "${CXX:-}" ]; } >/dev/null || ! command -v cmake >/dev/null
+    then fail "the extra llm is compiled here, and a C++ compiler or cmake is missing" \
+        "on Debian and Ubuntu: apt install build-essential cmake ninja-build; docs/how-to/choose-a-model.md has other ways"
+    fi
+    echo "compiling $compiled $pin (once; 5 to 10 minutes on two processors)" >&2
+    # Without the parts that read pictures, serve or download. CMAKE_ARGS that are given come last, so they win:
+    # -DGGML_CUDA=on, or -DGGML_NATIVE=off for an environment that moves to another machine.
+    CMAKE_ARGS="-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF ${CMAKE_ARGS:-}" PATH="$(cd "$folder/bin" && pwd):$PATH" \
+        "$folder/bin/pip" install --disable-pip-version-check --no-input --quiet --require-hashes --no-deps \
+        --no-compile --no-build-isolation --only-binary :all: --no-binary "$compiled" -r requirements-llm.txt \
+        || fail "$compiled could not be compiled" "the message above says why; Strongroom works without it"
+}
+
 echo "installing the packages into $folder (once)" >&2
 install -r requirements.txt
-if [ "$extra" = test ]; then install -r requirements-test.txt; fi
+for extra in "$@"; do
+    if [ "$extra" = llm ]; then install_llm; else install -r "requirements-$extra.txt"; fi
+done
 # Compiled here, by all processors and without the packages' own tests: locked processes could not keep what they compile.
 "$folder/bin/python" -m compileall -qq -j 0 -x '/(tests|testing)/' "$folder"/lib/python3*/site-packages || true
 

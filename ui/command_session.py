@@ -66,11 +66,19 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, Path]:
     if sys.platform == "darwin":
         library = home / "Library" / "Application Support"
         data, state = base("XDG_DATA_HOME", library), base("XDG_STATE_HOME", library / "Strongroom State")
-        return data / "Strongroom", state / "strongroom"
+        return _usual(data / "Strongroom"), state / "strongroom"
     return (
-        base("XDG_DATA_HOME", home / ".local" / "share") / "strongroom",
+        _usual(base("XDG_DATA_HOME", home / ".local" / "share") / "strongroom"),
         base("XDG_STATE_HOME", home / ".local" / "state") / "strongroom",
     )
+
+
+def _usual(vaults: Path) -> Path:
+    """The vault that is meant where none is named: `vault` in the folder of all vaults, or that folder itself, where a
+    vault lies directly in it, as the first ones did."""
+    from engine.vaults import HEADER
+
+    return vaults if (vaults / HEADER).exists() else vaults / "vault"
 
 
 # --- the passphrase -------------------------------------------------------------------------------------------------

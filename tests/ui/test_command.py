@@ -35,7 +35,7 @@ class Person:
 
     def __init__(self, home: Path, passphrase: str = PASSPHRASE):
         self.home = home
-        self.vault = home / ".local/share/strongroom"
+        self.vault = home / ".local/share/strongroom/vault"
         self.secret = home / "passphrase"
         home.mkdir(parents=True, exist_ok=True)
         self.secret.write_text(passphrase + "\n")
@@ -156,6 +156,13 @@ def test_nothing_outside_vault_and_state_is_written(person):
     ] == []
     text = b"kestrel"
     assert not any(text in each.read_bytes() for each in person.home.rglob("*") if each.is_file())
+
+
+def test_a_vault_that_lies_where_the_first_ones_did_is_found(tmp_path):
+    ada = Person(tmp_path)
+    old = tmp_path / ".local/share/strongroom"
+    ada.ok("--vault", old, "init")
+    assert json.loads(ada.ok("status", "--json").stdout)["vault"] == str(old)
 
 
 def test_without_a_vault_every_command_says_so(tmp_path):
@@ -594,7 +601,7 @@ def test_a_purged_document_is_gone_stays_gone_and_can_be_allowed_again(person, s
     [
         (["add", "/no/such/folder"], "there is no folder /no/such/folder"),
         (["add", "passphrase"], "is a file"),
-        (["add", ".local/share/strongroom"], "own folder"),
+        (["add", ".local/share/strongroom/vault"], "own folder"),
         (["remove", "/somewhere"], "/somewhere is not one of the folders"),
         (["folders", "relocate", "/one"], "relocate needs two paths"),
         (["settings", "colour", "blue"], "no setting is called 'colour'"),

@@ -27,7 +27,7 @@ from engine import landlock, seccomp
 from engine.seccomp import Check, Rule
 from vault.errors import StrongroomError
 
-Profile = Literal["engine", "page", "zygote", "worker"]
+Profile = Literal["engine", "page", "zygote", "worker", "writer"]
 
 _files_held_by = 0  # version of Landlock that `limit_files` has put on this process
 
@@ -155,7 +155,8 @@ def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
             # It forks workers and ends them when asked.
             rules["clone"] = [[Check(0, "eq", 0, _NEW_NAMESPACE)]]
             del rules["kill"], rules["tgkill"]
-        case "worker":
+        case "worker" | "writer":
+            # A writer's model computes with threads, which each process may start; nothing else sets it apart.
             refused += (*_ATTRIBUTES, *_NO_SOCKETS)
     return refused, {name: rule for name, rule in rules.items() if name not in refused}
 

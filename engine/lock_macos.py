@@ -34,6 +34,7 @@ _PROFILES = {
     "page": _PROFILE + _NO_FORK + _NO_WRITING,
     "zygote": _PROFILE.replace("(deny signal (target others))\n", "") + _NO_WRITING,
     "worker": _PROFILE + _NO_FORK + _NO_FILES,
+    "writer": _PROFILE + _NO_FORK + _NO_FILES,
 }
 
 _MISSING = (
@@ -55,7 +56,7 @@ def lock(profile: "Profile") -> "Report":
     # A worker is forked from the zygote and has its sandbox; a second one on top may be refused.
     if library.sandbox_init(_PROFILES[profile].encode(), ctypes.c_uint64(0), ctypes.byref(error)) != 0:
         reason = error.value.decode("utf-8", "replace") if error.value else "no reason given"
-        if profile != "worker":
+        if profile not in ("worker", "writer"):
             raise LockError(f"macOS refused the sandbox: {reason}")
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:

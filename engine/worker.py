@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -59,9 +59,24 @@ def _pictured(file: BinaryIO, asked: Request, _parse: "Parse") -> "Iterator[byte
     )
 
 
+def _prepare_ocr() -> None:
+    from ingest import ocr
+
+    ocr.prepare()
+
+
+def _read(file: BinaryIO, asked: Request, _parse: "Parse") -> "Iterator[bytes]":
+    from ingest import ocr
+
+    wanted = options(asked)
+    for each in ocr.read(file, asked.name, wanted["part"], wanted["pages"]):
+        yield wire.encode_read(each)
+
+
 WORK: dict[str, Work] = {
     "parse": Work(_parsed),
     "picture": Work(_pictured),
+    "ocr": Work(_read, _prepare_ocr, address_space=6 << 30),  # OpenVINO reserves three times what it uses
 }
 
 
@@ -79,10 +94,11 @@ def cpu_seconds(size: int) -> int:
 def become_worker(zygote: int, asked: Request, parse: "Parse") -> NoReturn:
     """Turn this fork of the process `zygote` into a locked worker, do what was asked, end."""
     try:
+        take(zygote, asked.descriptors[:2])
         work = WORK[asked.kind]
         if work.prepare:
             work.prepare()
-        _give_up(zygote, asked, work.address_space)
+        _give_up(work)
     except (OSError, ValueError, lock.LockError):
         os._exit(REFUSED_LOCK)
     try:
@@ -122,25 +138,32 @@ def reason(status: int, granted_cpu: int, peak_bytes: int, address_space: int) -
     return f"crashed (signal {number})"
 
 
-def _give_up(zygote: int, asked: Request, address_space: int) -> None:
+def take(zygote: int, descriptors: Sequence[int]) -> None:
+    """Keep these descriptors, as FILE and those that follow it, and no other; end when the zygote does."""
     lock.die_with_parent(zygote)
     signal.set_wakeup_fd(-1)
-    for each in (signal.SIGCHLD, signal.SIGTERM):
+    for each in (signal.SIGCHLD, signal.SIGTERM, signal.SIGXCPU):
         signal.signal(each, signal.SIG_DFL)
-    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-    file, out = asked.descriptors[:2]
-    # Both descriptors may lie where the other has to go: move them out of the way first.
-    high_file, high_out = os.dup(file), os.dup(out)
-    os.dup2(high_file, FILE, inheritable=False)
-    os.dup2(high_out, OUT, inheritable=False)
-    os.closerange(OUT + 1, 1 << 20)
+    # Each may lie where another has to go: move them out of the way first.
+    high = [os.dup(each) for each in descriptors]
+    for place, held in enumerate(high, FILE):
+        os.dup2(held, place, inheritable=False)
+    os.closerange(FILE + len(high), 1 << 20)
     os.dup2(0, 2)  # /dev/null: what a library complains of may be the document's words
-    granted = cpu_seconds(os.fstat(FILE).st_size)
-    resource.setrlimit(resource.RLIMIT_CPU, (granted, granted + 5))
+
+
+def limit_memory(address_space: int) -> None:
+    """Limit this process to so many bytes, and to few descriptors; let it write no file."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     if sys.platform == "linux":  # macOS has the name and no limit behind it
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _give_up(work: Work) -> None:
+    granted = cpu_seconds(os.fstat(FILE).st_size)
+    resource.setrlimit(resource.RLIMIT_CPU, (granted, granted + 5))
+    limit_memory(work.address_space)
     os.nice(NICE)
     lock.limit_files(readable=(), writable=())
     lock.lock("worker", verify=False)

@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from engine import lock, request, wire, worker
+from engine import lock, request, wire, worker, writer_process
 from engine.request import ENDED
 from vault.errors import StrongroomError
 
@@ -75,6 +75,7 @@ def _prepare(parent: int, control: int, load: "Callable[[], worker.Parse]") -> "
     _load_codecs()
     report = lock.lock("zygote")
     lock.prepare("worker")
+    lock.prepare("writer")
     gc.collect()
     gc.freeze()  # shared pages stay shared: the collector does not write to what was there before the fork
     line = json.dumps(report.to_json()).encode() + b"\n"
@@ -141,6 +142,8 @@ def _serve(control: socket.socket, parse: "worker.Parse") -> None:
                     return
                 pid = os.fork()
                 if pid == 0:
+                    if asked.kind == "write":
+                        writer_process.become_writer(own, asked)
                     worker.become_worker(own, asked, parse)
                 file, out, status, *more = asked.descriptors
                 for each in (file, out, *more):

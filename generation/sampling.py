@@ -7,6 +7,7 @@ likelihood: what is drawn is what would be drawn if the refused ones were not in
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.random  # which NumPy would load when it is first used: too late under the lock
 import numpy.typing as npt
 
 from generation.structure import Structure

@@ -26,7 +26,7 @@ def recent() -> None:
             look.pick(f"earlier-{row['id']}", _row(row), "Open conversation", on_click=_resume, args=(row["id"],))
 
 
-@st.dialog("History", width="small", position="left", icon=":material/history:")
+@st.dialog("History", width="small", position="left", icon=":material/history:", on_dismiss="rerun")
 def drawer() -> None:
     """All conversations, newest first, in a drawer beside the screen."""
     with st.container(key="drawer"):

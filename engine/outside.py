@@ -96,7 +96,7 @@ def _of_files(vault: Path, database: Path) -> list[Seen]:
         Seen(
             "vault",
             "all of it, tried once more, with copies that are tampered with",
-            "strongroom verify",
+            f"strongroom --vault {folder} verify",
             "ok in every line",
         ),
     ]

@@ -1,16 +1,20 @@
 """Questions: understood, found, answered, remembered."""
 
 import datetime as dt
+import secrets
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine import history, narrowing
+from engine import history, models, narrowing
 from engine.engine import Engine, Notify, Open, silent
+from engine.protocol import HungUpError
 from generation import conversation as follow_up
 from generation import extractive
-from generation.answer import Answer
+from generation.answer import Answer, Statement, statements_json
+from generation.writing import Heard
 from retrieval import query as queries
 from retrieval.passage import Passage, hit
 from retrieval.query import Filters
@@ -21,6 +25,7 @@ from vault.vault import Vault
 MOST_QUESTION = 10_000  # characters; a longer one is a document pasted by mistake
 PASSAGES = 20  # that an answer is made from
 _SHOWN = 8  # passages that are shown while the answer is being made
+_STAGE_SECONDS = 0.25  # between two notifications of how far a model is
 
 
 def search(engine: Engine, query: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -62,33 +67,44 @@ def ask(
     """Answer a question from the passages that bear on it, or abstain.
 
     `conversation` is an earlier answer's. Without `filters` they are read from the question; with them (an empty object
-    too) exactly these hold. `mode` is `extractive`, `model`, or the setting's. Whoever gives a `ticket` can cancel with
-    it. Notifications: `passages`, as soon as they are found; `statement` for each that is made.
+    too) exactly these hold. `mode` is `extractive`, `model`, or the settings'. Whoever gives a `ticket` can cancel with
+    it. Notifications: `passages`, as soon as they are found; `statement`, for each that is made; `stage`, how far a
+    model is.
     """
     opened = engine.opened()
     typed = _question(question)
-    if mode not in (None, "extractive", "model"):
-        raise StrongroomError(f"no way of answering is called {mode!r}", "it is extractive or model")
-    if mode == "model":
-        raise StrongroomError("no model is chosen", "`strongroom model add FILE` adds one")
-    with engine.answering.ticket(ticket):
+    model = models.chosen(engine, mode)
+    started = conversation or secrets.token_hex(8)
+    with engine.answering.ticket(ticket) as stop, opened.pipeline.asking():
+        began = time.perf_counter()
+        told = _Told(notify, stop)
         asked = _asked(opened.vault, typed, conversation, filters)
-        with opened.pipeline.asking():
-            started = time.perf_counter()
-            asked, _, answer = _extract(engine, opened, asked, notify)
-            for index, statement in enumerate(answer.to_json()["statements"]):
-                notify("statement", {"index": index, "statement": statement, "left_out": False})
-            total = time.perf_counter() - started
+        asked, passages, answer = _extract(engine, opened, asked, told)
+        offered: set[str] = set()
+        if model and not answer.abstained:
+            answer, offered = _written(
+                engine,
+                opened,
+                model=model,
+                conversation=started,
+                asked=asked,
+                passages=passages,
+                verbatim=answer,
+                told=told,
+            )
         shown = answer.to_json()
+        if answer.mode == extractive.MODE and not answer.fell_back:
+            for index, statement in enumerate(shown["statements"]):
+                told("statement", {"index": index, "statement": statement, "left_out": False})
         shown |= {
             "question": typed,
             "full_question": asked.whole,
             "filters": narrowing.to_json(asked.filters),
             "read": [each.to_json() for each in asked.read],
-            "seconds": {**shown.get("seconds", {}), "total": round(total, 4)},
+            "seconds": {**shown["seconds"], "total": round(time.perf_counter() - began, 4)},
         }
-        history.remember(engine, shown, conversation=conversation)
-        return shown
+        history.remember(engine, shown, conversation=started, offered=offered)
+    return shown
 
 
 def cancel(engine: Engine, ticket: str) -> dict[str, Any]:
@@ -98,12 +114,84 @@ def cancel(engine: Engine, ticket: str) -> dict[str, Any]:
     return {}
 
 
+class _Told:
+    """Notifications, which must not end a model's answer halfway when whoever asked has gone: it is cancelled then."""
+
+    def __init__(self, notify: Notify, stop: threading.Event) -> None:
+        self._notify = notify
+        self._stage = ("", 0.0, 0.0)
+        self.stop = stop
+
+    def __call__(self, method: str, params: Mapping[str, Any]) -> None:
+        try:
+            self._notify(method, params)
+        except HungUpError:
+            self.stop.set()
+
+    def stage(self, heard: Heard) -> None:
+        """Tell how far the model is, a few times a second."""
+        now = time.monotonic()
+        stage, since, told = self._stage
+        if heard.stage != stage:
+            since, told = now, 0.0
+        if now - told >= _STAGE_SECONDS:
+            told = now
+            seconds = round(now - since, 2)
+            self("stage", {"stage": heard.stage, "tokens": heard.tokens, "of": heard.of, "seconds": seconds})
+        self._stage = (heard.stage, since, told)
+
+
+def _written(
+    engine: Engine,
+    opened: Open,
+    *,
+    model: models.Model,
+    conversation: str,
+    asked: narrowing.Understood,
+    passages: Sequence[Passage],
+    verbatim: Answer,
+    told: _Told,
+) -> tuple[Answer, set[str]]:
+    """The answer that the model writes, and the documents that it was given to read. Where it cannot, the verbatim
+    one stands, with the reason."""
+    from generation import written
+    from generation.prompt import MOST_OFFERED
+
+    counts = {False: 0, True: 0}
+
+    def on_statement(statement: Statement, left_out: bool) -> None:
+        [shown] = statements_json([statement])
+        told("statement", {"index": counts[left_out], "statement": shown, "left_out": left_out})
+        counts[left_out] += 1
+
+    if not engine.answering.holds(model.sha256):
+        told.stage(Heard("loading", 0, 0))  # its file is hashed first
+    try:
+        writer = models.writer(engine, model)
+    except StrongroomError as error:
+        return replace(verbatim, fell_back=error.message), set()
+    with engine.answering.dialogue(conversation) as dialogue:
+        answer = written.answer(
+            asked.whole,
+            passages,
+            writer,
+            dialogue,
+            extractive=verbatim,
+            text_of=texts(opened.vault),
+            heard=told.stage,
+            cancelled=told.stop.is_set,
+            on_statement=on_statement,
+        )
+        read = [*passages[:MOST_OFFERED], *dialogue.numbered().values()]
+    return answer, {each.document for each in read}
+
+
 def _extract(
-    engine: Engine, opened: Open, asked: narrowing.Understood, notify: Notify
+    engine: Engine, opened: Open, asked: narrowing.Understood, told: _Told
 ) -> tuple[narrowing.Understood, list[Passage], Answer]:
     """The answer in the documents' own words, from where the question says; from everywhere, where plain words were
     taken for a filter and nothing was found there."""
-    passages, answer = _extracted(engine, opened, asked, notify)
+    passages, answer = _extracted(engine, opened, asked, told)
     if answer.abstained and asked.filters != asked.typed and asked.asks():
         wider = replace(
             asked,
@@ -111,19 +199,17 @@ def _extract(
             filters=asked.typed,
             read=tuple(replace(each, applied=False) for each in asked.read),
         )
-        more, second = _extracted(engine, opened, wider, notify)
+        more, second = _extracted(engine, opened, wider, told)
         if not second.abstained:
             return wider, more, second
     return asked, passages, answer
 
 
-def _extracted(
-    engine: Engine, opened: Open, asked: narrowing.Understood, notify: Notify
-) -> tuple[list[Passage], Answer]:
+def _extracted(engine: Engine, opened: Open, asked: narrowing.Understood, told: _Told) -> tuple[list[Passage], Answer]:
     started = time.perf_counter()
     passages = opened.index.search(asked.text, k=PASSAGES, filters=asked.filters)
     found = time.perf_counter() - started
-    notify(
+    told(
         "passages",
         {
             "hits": [hit(each, rank) for rank, each in enumerate(passages[:_SHOWN], start=1)],

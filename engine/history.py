@@ -1,7 +1,6 @@
 """Conversations, as the vault keeps them: encrypted, and purged with the documents they show or rest on."""
 
 import json
-import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -98,13 +97,12 @@ def earlier(vault: Vault, conversation: str) -> list[Earlier]:
     return found
 
 
-def remember(engine: Engine, shown: dict[str, Any], *, conversation: str | None, offered: Iterable[str] = ()) -> None:
-    """Keep an answer, if answers are kept, and put its conversation (a new one if none is given) and its turn in it.
+def remember(engine: Engine, shown: dict[str, Any], *, conversation: str, offered: Iterable[str] = ()) -> None:
+    """Keep an answer, if answers are kept, and put its conversation and its turn (None if it was not kept) in it.
 
     `offered` are documents that it may rest on without showing them: what a model was given to read.
     """
-    started = conversation or secrets.token_hex(8)
-    shown["conversation"] = started
+    shown["conversation"] = conversation
     shown["turn"] = None
     if not engine.settings.history:
         return
@@ -115,13 +113,19 @@ def remember(engine: Engine, shown: dict[str, Any], *, conversation: str | None,
                 document
                 for (document,) in db.execute(
                     "SELECT DISTINCT document FROM turn_document JOIN turn ON turn.id = turn WHERE conversation = ?",
-                    (started,),
+                    (conversation,),
                 )
             }
-        db.execute("INSERT OR IGNORE INTO conversation (id, started) VALUES (?,?)", (started, time.time()))
+        db.execute("INSERT OR IGNORE INTO conversation (id, started) VALUES (?,?)", (conversation, time.time()))
         db.execute(
             "INSERT INTO turn (conversation, asked, question, full_question, answer) VALUES (?,?,?,?,?)",
-            (started, time.time(), shown["question"], shown["full_question"], json.dumps(shown, ensure_ascii=False)),
+            (
+                conversation,
+                time.time(),
+                shown["question"],
+                shown["full_question"],
+                json.dumps(shown, ensure_ascii=False),
+            ),
         )
         turn = db.last_insert_rowid()
         db.executemany("INSERT INTO turn_document (turn, document) VALUES (?,?)", [(turn, each) for each in rests_on])

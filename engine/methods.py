@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine import asking, choosing, erasing, history, keeping, library, picturing, privacy, reading, suggesting
+from engine import asking, choosing, erasing, history, keeping, library, models, picturing, privacy, reading, suggesting
 from engine.engine import Engine
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -38,6 +38,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "ask.cancel": asking.cancel,
     "understand": asking.understand,
     "suggestions": suggesting.suggestions,
+    "models": models.models,
+    "models.add": models.add,
+    "models.use": models.use,
+    "models.remove": models.remove,
     "conversations": history.conversations,
     "conversation": history.conversation,
     "conversation.remove": history.remove,

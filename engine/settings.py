@@ -20,6 +20,12 @@ class Settings:
     embed_on_battery: bool = False
     history: bool = True
     """whether questions and answers are kept (encrypted)"""
+    model: str = ""
+    """SHA-256 of the model that writes answers; empty: none, answers are the documents' own sentences"""
+    answer_mode: str = "model"
+    """model: the chosen one writes, where there is one; extractive: it writes only when asked to"""
+    model_idle_minutes: float = 10.0
+    """without a question, until a model's memory is given back; 0 never"""
 
 
 def load(db: apsw.Connection) -> Settings:
@@ -40,7 +46,22 @@ def change(db: apsw.Connection, settings: Settings, key: str, value: Any) -> Set
     return replace(settings, **{key: checked})
 
 
+_CHOICES = {"answer_mode": ("model", "extractive")}
+
+
+def choose_model(db: apsw.Connection, settings: Settings, sha256: str) -> Settings:
+    """Set the model, within the caller's transaction, which has made sure that it is one of those that were added."""
+    db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('model', ?)", (json.dumps(sha256),))
+    return replace(settings, model=sha256)
+
+
 def _checked(key: str, value: Any, kind: type) -> Any:
+    if kind is str:
+        if key not in _CHOICES:
+            raise StrongroomError(f"{key} cannot be set by itself", "`strongroom model use NAME` chooses a model")
+        if value not in _CHOICES[key]:
+            raise StrongroomError(f"{key} cannot be {value!r}", f"it is {' or '.join(_CHOICES[key])}")
+        return value
     if kind is bool:
         words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         if isinstance(value, str) and value.lower() in words:

@@ -133,7 +133,21 @@ CREATE TABLE receipt (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_INITIAL,)
+# Models that the user chose to write answers. Only what was added: the file itself stays where it is.
+_MODELS = """
+CREATE TABLE model (
+    sha256 TEXT PRIMARY KEY,                    -- of the whole file, hex, when it was added
+    path BLOB NOT NULL,
+    shown TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,                  -- with size and inode: whether it need be hashed again
+    inode INTEGER NOT NULL,
+    facts TEXT NOT NULL,                        -- JSON: what the file says of its model
+    added REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_INITIAL, _MODELS)
 
 
 def migrate(db: apsw.Connection) -> None:

@@ -169,7 +169,7 @@ def _facts(document: Mapping[str, Any]) -> str:
         "Format": line(document.get("media_type") or "", 100),
         "Length": escape(count(int(document["characters"]), "character")),
         "Language": line(document.get("language") or "", 60),
-        "Taken in": escape(_when(document["added"])),
+        "Taken in": escape(_when(document["added"], "%Y-%m-%d %H:%M:%S")),
     }
     if document.get("picture_pages"):
         told["Pictures"] = escape(f"{count(int(document['picture_pages']), 'page')} without text of its own")
@@ -197,8 +197,8 @@ def _place(place: Mapping[str, Any]) -> str:
     )
 
 
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+def _when(seconds: float, form: str = "%Y-%m-%d %H:%M") -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime(form)
 
 
 def _related(heading: str, label: str, key: str, found: Sequence[Mapping[str, Any]]) -> None:

@@ -273,7 +273,7 @@ def choose() -> None:
             html = tag(
                 "div.row",
                 tag("div.name.plain", tag("bdi", line(each["name"], 120))),
-                tag("div.right.faint", line(each["why"], 80)),
+                tag("div.right.faint", escape(_short(each["why"]))),
                 data_testid="choice",
             )
             look.pick(f"into-{n}", html, "Go into folder", n + 1, on_click=_into, args=(each["path"],))
@@ -291,6 +291,11 @@ def choose() -> None:
             return
         st.session_state.pop("browse", None)
         link.rerun()
+
+
+def _short(why: str) -> str:
+    """Why a folder cannot be added, in few words."""
+    return {"holds": "holds a watched folder", "lies": "in a watched folder"}.get(why.partition(" ")[0], why)
 
 
 def _crumbs(found: Mapping[str, Any]) -> None:

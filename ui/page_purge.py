@@ -30,13 +30,11 @@ def ask_first(document: Mapping[str, Any]) -> None:
     except StrongroomError as error:
         look.failure(error)
         return
-    found = preview["documents"]
-    attached = sum(int(each.get("attachments") or 0) for each in found)
-    with_them = f" and {count(attached, 'attachment')}" if attached else ""
+    told = _counted(preview["removed"])
     st.html(
-        f"<p><b>{line(title(document))}</b>{with_them} will leave the vault: the text, the entries in both indexes, "
-        "and the questions and answers that show it.</p><p>The file on your disk stays where it is. It is not read "
-        "again unless you allow it.</p>"
+        f"<p><b>{line(title(document))}</b> will leave the vault: {escape(told)}.</p><p>The file on your disk stays "
+        "where it is. It is not read again unless you allow it. Afterwards the vault is read back, and a receipt says "
+        "what was looked for.</p>"
     )
     sure = st.checkbox("Yes, remove it from the vault for good", key="sure")
     with st.container(horizontal=True):
@@ -77,15 +75,20 @@ def _put_away() -> None:
 
 
 def _summary(found: Mapping[str, Any]) -> str:
-    removed = found["removed"]
-    told = [count(removed[key], *names) for key, names in _NAMES.items() if removed.get(key)]
     if found["confirmed"]:
         head = tag("b", "Purged. Nothing of it was found when the vault was read back.")
         colour = "good"
     else:
         head = tag("b", "Removed, but something was still found when the vault was read back.")
         colour = "bad"
-    return tag(f"div.{colour}", head, data_testid="receipt") + tag("div.after", escape(" · ".join(told)))
+    return tag(f"div.{colour}", head, data_testid="receipt") + tag(
+        "div.after", escape(_counted(found["removed"], " · "))
+    )
+
+
+def _counted(removed: Mapping[str, Any], between: str = ", ") -> str:
+    """`1 document, 3 passages, 3 vectors`."""
+    return between.join(count(removed[key], *names) for key, names in _NAMES.items() if removed.get(key))
 
 
 def _details(found: Mapping[str, Any]) -> str:

@@ -259,8 +259,7 @@ class _Reader:
             return 0
         runs = [each for each in below(paragraph, "r") if any((part.text or "").strip() for part in below(each, "t"))]
         bold = runs and all(
-            (mark := child(each, "rPr", "b")) is not None and value(mark) not in ("0", "false", "off")
-            for each in runs
+            (mark := child(each, "rPr", "b")) is not None and value(mark) not in ("0", "false", "off") for each in runs
         )
         return 4 if bold else 0
 

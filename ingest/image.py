@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ingest import kind, ocr, picture
+from ingest import kind, ocr, picture, scanned
 from ingest.registry import Context, UnsupportedError, digest, recognise
 from vault.records import Document, Problem
 
@@ -41,5 +41,5 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         media_type=recognise(file, name).media_type,
         pages=pages,
         picture_pages=pages,
-        note=f"{pages} pages are pictures" if pages > 1 else "a picture",
+        note=scanned.note(pages, pages),
     )

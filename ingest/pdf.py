@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ingest import kind
+from ingest import kind, scanned
 from ingest.pdf_layout import Page, PageLine, arrange
 from ingest.registry import Context, UnreadableError, digest
 from vault.records import Document, Problem
@@ -69,9 +69,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         yield Problem(context.part, reason)
     text, blocks = arrange(pages, outline)
     pictures = sum(page.picture for page in pages)
-    notes = []
-    if pictures:
-        notes.append(f"{pictures} of {count} page{'s are pictures' if count > 1 else ' is a picture'}")
+    notes = [scanned.note(pictures, count)] if pictures else []
     if failed:
         notes.append(f"{len(failed)} of {count} pages cannot be read")
     if not text and not pictures:

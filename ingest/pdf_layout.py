@@ -47,9 +47,7 @@ class Page:
     """there is no text but something to see"""
 
 
-def arrange(
-    pages: Sequence[Page], outline: Iterable[tuple[int, int, str]]
-) -> tuple[str, tuple[Block, ...]]:
+def arrange(pages: Sequence[Page], outline: Iterable[tuple[int, int, str]]) -> tuple[str, tuple[Block, ...]]:
     """Return the text and its blocks: a line break after each line, an empty line after each block.
 
     Kinds: paragraph, heading, item, and `furniture` for running headers, footers and page numbers, which are part of

@@ -158,7 +158,7 @@ def pages_and_size(file: BinaryIO) -> tuple[int, tuple[int, int]]:
 @contextlib.contextmanager
 def _opened(file: BinaryIO) -> "Iterator[Image]":
     """Open a picture file; what fails within is the file's fault, and said."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     file.seek(0)
     with warnings.catch_warnings():
@@ -167,6 +167,8 @@ def _opened(file: BinaryIO) -> "Iterator[Image]":
             yield Image.open(file, formats=("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise UnreadableError("too large: more pixels than a picture of paper has") from error
+        except UnidentifiedImageError as error:
+            raise UnreadableError("damaged: it does not begin as a picture does") from error
         except (OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError) as error:
             raise UnreadableError(f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")) from error
 

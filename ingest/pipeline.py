@@ -1,44 +1,43 @@
 """From a file on disk to chunks that can be found: parse, chunk, store, embed.
 
-`Pipeline` keeps the vault in step with the files that `ingest/follow.py` says are there. Three kinds of threads
+`Pipeline` keeps the vault in step with the files that `ingest/follow.py` says are there. Four kinds of threads
 work on it: readers take waiting files through a parse worker, one writer stores what they read (so that many small
-files share a commit), and one embedder follows with the vectors. The vault's rows are the only queue: killed at any
-moment, it goes on from them.
+files share a commit), one embedder follows with the vectors (`ingest/embedding.py`), and when nothing else is to do one
+reads pages that are pictures (`ingest/pictures.py`). The vault's rows are the only queue: killed at any moment, it goes
+on from them.
 """
 
-import contextlib
 import hashlib
-import heapq
 import os
 import queue
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import apsw
 
 from engine.zygote import WorkerDiedError, Zygote
 from ingest import chunk as chunking
+from ingest import scanned
+from ingest.embedding import Embedding
+from ingest.pictures import FOREIGN, PictureReader
+from ingest.prepare import Prepared, language, prepared
 from ingest.registry import UnreadableError, UnsupportedError
+from ingest.work import Work
 from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
 from vault import documents, purge
 from vault.errors import StrongroomError
-from vault.records import Chunk, Document, Problem
+from vault.records import Document, Problem
 from vault.vault import Vault
 
 READERS = 2  # one a core of the smallest machine; parsing hides behind embedding
 COMMIT_DOCUMENTS = 256  # documents a commit at most: bounds both what a crash repeats and how long a question waits
 COMMIT_SECONDS = 0.25  # and this long at most, so that a saved file is found within a second
-EMBED_CHUNKS = 64  # a commit
-EMBED_AT_ONCE = 16  # a question waits for at most these: a seventh of a second on two cores, and both have work
-GIVE_WAY_SECONDS = 1.0  # at most, so that many questions one after the other do not stop the work
-_FOREIGN = "in a language that the embedding model does not know: found by its words"
 _SHOWN_PROBLEMS = 3  # in a file's reason; the rest are counted
 
 
@@ -48,12 +47,7 @@ class Read:
 
     file: int
     document: Document
-    prefix: str
-    chunks: tuple[Chunk, ...]
-    keys: tuple[bytes, ...]
-    words: tuple[str, ...]
-    """what each chunk is found by in the keyword index: the same that is embedded"""
-    language: str
+    ready: Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +65,6 @@ class Finished:
     """another file with the same bytes, already read"""
 
 
-@dataclass
-class Progress:
-    """What the page and the terminal show of the work going on."""
-
-    current: dict[int, str] = field(default_factory=dict)
-    """names of the files being parsed, by file id"""
-    started: float = 0.0
-    """when the present stretch of work began (monotonic seconds)"""
-    finished: int = 0
-    """files that reached a final state since then"""
-    paused: str = ""
-    """why embedding waits, or empty"""
-
-
 class Pipeline:
     """The work between the folders and the indexes."""
 
@@ -92,83 +72,55 @@ class Pipeline:
         self, vault: Vault, index: Index, embedder: Embedder, zygote: Zygote, *, pause: Callable[[], str] = lambda: ""
     ) -> None:
         """`pause` says why embedding should wait (on battery, say), or returns an empty string."""
+        self.work = Work(vault, index, embedder, zygote, pause)
         self.vault = vault
         self.index = index
         self.embedder = embedder
         self.zygote = zygote
-        self.progress = Progress()
-        self._pause = pause
-        self._stop = threading.Event()
-        self._work = threading.Condition()
+        self.progress = self.work.progress
+        self.asking = self.work.asking
+        self.wake = self.work.wake
         self._claimed: set[int] = set()
         self._read: queue.Queue[Read | Finished] = queue.Queue(maxsize=COMMIT_DOCUMENTS)
         self._seen: dict[int, set[str]] = {}
         self._unstored: list[Read | Finished] = []
         self._renamed: dict[int, set[int]] = {}  # file id → documents in it that lay elsewhere already
+        self._scans: list[int] = []  # documents of the present commit that have pages to be read by OCR
         self._again: set[int] = set()  # files to be read once more
-        self._embedding: dict[int, int] = {}  # file id → its last chunk; final once the embedder has passed it
-        self._order: list[tuple[int, int]] = []  # the same as a heap, the other way round
-        self._cursor = 0
-        self._asking = 0
-        self._publishing = 0  # commits that the indexes may not show yet
-        self._threads = [
-            *(
-                threading.Thread(target=self._guarded, args=(self._read_files,), name=f"read-{n}")
-                for n in range(READERS)
-            ),
-            threading.Thread(target=self._guarded, args=(self._store_documents,), name="store"),
-            threading.Thread(target=self._guarded, args=(self._embed_chunks,), name="embed"),
-        ]
-        self.failure = ""
-        """why the work does not go on, in words"""
-        self.broken = False
-        """whether it cannot go on until the engine is started anew"""
+        self._embedding = Embedding(self.work, self._all_embedded)
+        self._pictures = PictureReader(self.work, self._embedding)
+        loops = [(f"read-{n}", self._read_files) for n in range(READERS)]
+        loops += [("store", self._store_documents), ("embed", self._embedding.run), ("pictures", self._pictures.run)]
+        self._threads = [threading.Thread(target=self.work.guarded, args=(loop,), name=name) for name, loop in loops]
+
+    @property
+    def failure(self) -> str:
+        """Why the work does not go on, in words."""
+        return self.work.failure
+
+    @property
+    def broken(self) -> bool:
+        """Whether it cannot go on until the engine is started anew."""
+        return self.work.broken
 
     # --- what others call -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin with what an earlier run left unfinished."""
-        with self._writing() as (db, removed):
+        with self.work.writing() as (db, removed):
             removed.update(_let_go(db, documents.unplaced(db)))
-            for file, last in db.execute(
-                "SELECT file.id, coalesce(max(chunk.id), 0) FROM file LEFT JOIN location ON location.file = file.id"
-                " LEFT JOIN chunk ON chunk.document = location.document WHERE file.state = 'embedding' GROUP BY file.id"
-            ):
-                self._follow(file, last)
+            self._embedding.resume(db)
+            self._pictures.resume(db)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
         """End after the file in hand; what is waiting stays waiting."""
-        self._stop.set()
+        self.work.stop.set()
         self.wake()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=10)
-
-    def wake(self) -> None:
-        """Look at the rows again: something was added or changed."""
-        with self._work:
-            self._work.notify_all()
-
-    @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
-        """Hold the work back while a question is answered, so that it has the processor."""
-        with self._work:
-            self._asking += 1
-        try:
-            yield
-        finally:
-            with self._work:
-                self._asking -= 1
-                self._work.notify_all()
-
-    def _give_way(self) -> None:
-        """Wait while a question is answered."""
-        until = time.monotonic() + GIVE_WAY_SECONDS
-        with self._work:
-            while self._asking and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-                self._work.wait(left)
 
     def to_do(self) -> int:
         """Files that have not reached their final state, or that the indexes do not show yet."""
@@ -177,47 +129,34 @@ class Pipeline:
                 "SELECT count(*) FROM file JOIN folder ON folder.id = file.folder"
                 " WHERE file.state IN ('waiting', 'embedding') AND NOT folder.paused AND folder.state != 'missing'"
             ).get
-        return int(waiting) or int(self._publishing > 0)  # looked at last: by then the commit's rows are seen
+        # looked at last: by then the commit's rows are seen
+        return int(waiting) + self._pictures.to_do() or int(self.work.publishing > 0)
 
     def forget(self, files: Sequence[int]) -> None:
         """Take files out of the vault, and what lies nowhere else with them."""
-        with self._writing() as (db, removed):
+        with self.work.writing() as (db, removed):
             lost: set[int] = set()
             for file in files:
                 lost |= documents.remove_locations(db, file)
                 db.execute("DELETE FROM file WHERE id = ?", (file,))
-                self._embedding.pop(file, None)
+                self._embedding.forget(file)
             removed.update(_let_go(db, lost))
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[tuple[apsw.Connection, set[int]]]:
-        """A commit that is in the indexes too when the block ends; the set takes ids of chunks that were removed."""
-        removed: set[int] = set()
-        with self._work:
-            self._publishing += 1
-        try:
-            with self.vault.write() as db:
-                yield db, removed
-            self.index.refresh(removed)
-        finally:
-            with self._work:
-                self._publishing -= 1
 
     # --- readers ----------------------------------------------------------------------------------------------------
 
     def _read_files(self) -> None:
-        while not self._stop.is_set():
+        while not self.work.stop.is_set():
             claimed = self._claim()
             if claimed is None:
-                with self._work:
-                    self._work.wait(timeout=1.0)
+                with self.work.changed:
+                    self.work.changed.wait(timeout=1.0)
                 continue
             file, path, shown = claimed
             self.progress.current[file] = shown
             try:
                 finished = self._read_file(file, path)
             except StrongroomError:
-                with self._work:
+                with self.work.changed:
                     self._claimed.discard(file)
                 raise
             except Exception as error:  # noqa: BLE001 - the file's state tells it, and the other files go on
@@ -228,7 +167,7 @@ class Pipeline:
 
     def _claim(self) -> tuple[int, bytes, str] | None:
         # The newest first: what was saved a moment ago is what is asked for next.
-        with self._work, self.vault.read() as db:
+        with self.work.changed, self.vault.read() as db:
             for file, path, shown in db.execute(
                 # CROSS JOIN: the files by their index, so that only as many are looked at as are wanted
                 "SELECT file.id, file.path, file.shown FROM file CROSS JOIN folder ON folder.id = file.folder"
@@ -282,12 +221,12 @@ class Pipeline:
             return Finished(file, path, status.st_size, status.st_mtime_ns, digest, state, twin[3], copy_of=twin[0])
         problems: list[Problem] = []
         notes: list[str] = []
-        count = 0
+        count = pictures = 0
         foreign = False
         name = os.path.basename(path).decode(errors="replace")  # a name need not be text; what is embedded must
         try:
             for each in self.zygote.parse(descriptor, name, sha256=digest.hex()):
-                if self._stop.is_set():
+                if self.work.stop.is_set():
                     return replace(done, state="waiting", reason="")
                 if isinstance(each, Problem):
                     problems.append(each)
@@ -295,11 +234,12 @@ class Pipeline:
                 if each.part == "" and each.id != digest.hex():
                     return replace(done, state="waiting", reason="")  # it changed while it was read: once more
                 count += 1
-                if each.note:
-                    notes.append(f"{each.part}: {each.note}" if each.part else each.note)
-                self._give_way()
+                pictures += each.picture_pages
+                if note := scanned.without_note(each.note):
+                    notes.append(f"{each.part}: {note}" if each.part else note)
+                self.work.give_way()
                 read = self._prepare(file, each, name)
-                foreign = foreign or bool(read.language)
+                foreign = foreign or bool(read.ready.language)
                 self._put(read)
         except UnsupportedError as error:
             return replace(done, state="unsupported", reason=error.message)
@@ -313,9 +253,10 @@ class Pipeline:
         reason = _summary(problems, notes)
         if not count:
             return replace(done, state="failed", reason=reason or "nothing readable in it")
-        state = "partial" if problems or notes else "done"
+        state = "partial" if problems or notes or pictures else "done"
+        reason = "; ".join(filter(None, [reason, scanned.reason(pictures, self._pictures.what_helps())]))
         if foreign:
-            reason = "; ".join(filter(None, [reason, _FOREIGN]))
+            reason = "; ".join(filter(None, [reason, FOREIGN]))
         return replace(done, state=state, reason=reason)
 
     def _prepare(self, file: int, document: Document, name: str) -> Read:
@@ -326,19 +267,12 @@ class Pipeline:
                 " AND document.message_id IS NULL",
                 (file, document.part),
             ).get
-        language = "" if self.embedder.knows_language(document.text) else "unknown"
         if known is not None:  # only its place is new
-            return Read(file, document, "", (), (), (), language)
-        prefix = frozen or chunking.prefix(document, name)
-        chunks = tuple(chunking.chunk(document, self.embedder.count_tokens, prefix))
-        inputs = tuple(
-            chunking.embedded(prefix, piece.heading, document.text[piece.start : piece.end]) for piece in chunks
-        )
-        keys = tuple(hashlib.blake2b(each.encode(), digest_size=16).digest() for each in inputs)
-        return Read(file, document, prefix, chunks, keys, inputs, language)
+            return Read(file, document, Prepared("", language=language(self.embedder, document)))
+        return Read(file, document, prepared(self.embedder, document, frozen or chunking.prefix(document, name)))
 
     def _put(self, each: Read | Finished) -> None:
-        while not self._stop.is_set():
+        while not self.work.stop.is_set():
             try:
                 self._read.put(each, timeout=0.5)
             except queue.Full:
@@ -348,11 +282,11 @@ class Pipeline:
     # --- the writer -------------------------------------------------------------------------------------------------
 
     def _store_documents(self) -> None:
-        while not self._stop.is_set():
+        while not self.work.stop.is_set():
             if self._unstored:  # the disk was full, say
                 self._store(self._unstored)
                 self._unstored.clear()
-                self.failure = ""
+                self.work.failure = ""
             try:
                 batch = [self._read.get(timeout=0.5)]
             except queue.Empty:
@@ -363,27 +297,29 @@ class Pipeline:
                     batch.append(self._read.get(timeout=min(left, 0.02)))
                 except queue.Empty:
                     break  # the readers are slower than this: whoever waits for these files should not
-            self._give_way()
+            self.work.give_way()
             self._unstored = batch
             self._store(batch)
             self._unstored = []
 
     def _store(self, batch: Sequence[Read | Finished]) -> None:
         indexed: list[tuple[int, str]] = []
-        with self._writing() as (db, removed):
+        with self.work.writing() as (db, removed):
             for each in batch:
                 if isinstance(each, Read):
                     indexed += self._store_document(db, each)
                 else:
                     removed.update(self._store_outcome(db, each))
             keyword.add(db, [(number, words) for number, words in indexed if number not in removed])
-        with self._work:
+        self._pictures.add(self._scans)
+        self._scans.clear()
+        with self.work.changed:
             for each in batch:
                 if isinstance(each, Finished):
                     self._claimed.discard(each.file)
                     self._seen.pop(each.file, None)
-                    self.progress.finished += each.file not in self._embedding
-            self._work.notify_all()
+                    self.progress.finished += each.file not in self._embedding.files
+            self.work.changed.notify_all()
 
     def _store_document(self, db: apsw.Connection, read: Read) -> list[tuple[int, str]]:
         document = read.document
@@ -396,13 +332,16 @@ class Pipeline:
             self._renamed.setdefault(read.file, set()).add(number)
         indexed: list[tuple[int, str]] = []
         if number is None:
-            if not read.prefix:  # known when it was prepared, gone since
+            if not read.ready.prefix:  # known when it was prepared, gone since
                 self._again.add(read.file)
                 return []
+            ready = read.ready
             number, ids = documents.add(
-                db, document, prefix=read.prefix, chunks=read.chunks, keys=read.keys, language=read.language
+                db, document, prefix=ready.prefix, chunks=ready.chunks, keys=ready.keys, language=ready.language
             )
-            indexed = list(zip(ids, read.words, strict=True))
+            indexed = list(zip(ids, ready.words, strict=True))
+            if document.picture_pages:
+                self._scans.append(number)
         parent = documents.find(db, document.parent) if document.parent else None
         documents.place(db, read.file, document.part, number, parent)
         self._seen.setdefault(read.file, set()).add(document.part)
@@ -435,7 +374,7 @@ class Pipeline:
             (done.file,),
         ).get
         if last is not None:
-            self._follow(done.file, last)
+            self._embedding.follow(done.file, last)
         db.execute(
             "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ?"
             " WHERE id = ?",
@@ -452,108 +391,9 @@ class Pipeline:
         )
         return removed
 
-    # --- the embedder -----------------------------------------------------------------------------------------------
-
-    def _embed_chunks(self) -> None:
-        while not self._stop.is_set():
-            self.progress.paused = self._pause()
-            if self.progress.paused:
-                self._stop.wait(1.0)
-                continue
-            if not self._embed_batch():
-                with self._work:
-                    self._work.wait(timeout=1.0)
-
-    def _embed_batch(self) -> bool:
-        """Give the next chunks their vectors; False when every chunk has one."""
-        with self.vault.read() as db:
-            rows: list[Any] = db.execute(
-                "SELECT chunk.id, chunk.key, document.id, document.prefix, chunk.start, chunk.end, chunk.heading"
-                " FROM chunk JOIN document ON number = chunk.document WHERE chunk.id > ?"
-                " AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
-                (self._cursor, EMBED_CHUNKS),
-            ).fetchall()
-            # in the same look: a chunk that is stored in between must not be passed over
-            last: int = rows[-1][0] if rows else db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
-            inputs = self._inputs(db, rows)
-        if rows:
-            values: dict[bytes, bytes] = {}
-            # By length, so that what is embedded at once is of like length and little of it is padding.
-            order = sorted(inputs, key=lambda key: len(inputs[key]))
-            for at in range(0, len(order), EMBED_AT_ONCE):
-                self._give_way()
-                some = order[at : at + EMBED_AT_ONCE]
-                vectors = self.embedder.embed([inputs[key] for key in some])
-                values.update((key, vector.astype("<f2").tobytes()) for key, vector in zip(some, vectors, strict=True))
-            self._store_vectors([(values[row[1]], row[0]) for row in rows], last)
-            return True
-        self._store_vectors([], last)
-        if not self._claimed and not self._embedding:
+    def _all_embedded(self) -> None:
+        if not self._claimed and not self._embedding.files:
             self.progress.started, self.progress.finished = 0.0, 0
-        return False
-
-    def _inputs(self, db: apsw.Connection, rows: Sequence[tuple[Any, ...]]) -> dict[bytes, str]:
-        inputs: dict[bytes, str] = {}
-        texts: dict[str, str] = {}
-        for _, key, document_id, prefix, start, end, heading in rows:
-            if key in inputs:
-                continue
-            if document_id not in texts:
-                texts[document_id] = documents.text_of(db, document_id) or ""
-            inputs[key] = chunking.embedded(prefix, heading, texts[document_id][start:end])
-        return inputs
-
-    def _follow(self, file: int, last: int) -> None:
-        """Remember that a file is final once the chunk `last` has its vector."""
-        self._embedding[file] = last
-        heapq.heappush(self._order, (last, file))
-
-    def _store_vectors(self, vectors: Sequence[tuple[bytes, int]], cursor: int) -> None:
-        """Store (value, chunk) pairs; files of which the last chunk is at or before the cursor are final with that."""
-        ready: list[tuple[int, int]] = []
-        while self._order and self._order[0][0] <= cursor:
-            last, file = heapq.heappop(self._order)
-            if self._embedding.get(file) == last:  # not read again meanwhile, nor gone
-                ready.append((file, last))
-        if not (vectors or ready):
-            self._cursor = max(self._cursor, cursor)
-            return
-        try:
-            with self._writing() as (db, _):
-                # the chunk may have been removed since
-                db.executemany(
-                    "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?", vectors
-                )
-                db.executemany(
-                    "UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'",
-                    [(time.time(), file) for file, _ in ready],
-                )
-        except BaseException:
-            for file, last in ready:
-                self._follow(file, last)
-            raise
-        for file, _ in ready:
-            self._embedding.pop(file, None)
-            self.progress.finished += 1
-        self._cursor = max(self._cursor, cursor)
-
-    # --- when a thread fails ----------------------------------------------------------------------------------------
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Run one thread's loop. What the user can mend (a full disk) is said and tried again; the rest ends the thread
-        and is said too, never silently."""
-        while not self._stop.is_set():
-            try:
-                work()
-            except StrongroomError as error:
-                self.failure = f"{error.message}; {error.hint}" if error.hint else error.message
-                self._stop.wait(5.0)
-            except Exception as error:
-                self.broken = True
-                self.failure = f"stopped by an error in Strongroom: {type(error).__name__}"
-                raise
-            else:
-                return
 
 
 def _let_go(db: apsw.Connection, numbers: Collection[int]) -> set[int]:

@@ -58,6 +58,51 @@ def add(
         "INSERT INTO content (document, text, blocks) VALUES (?,?,?)",
         (number, document.text.encode(), encode_blocks(document.blocks)),
     )
+    return number, _add_chunks(db, number, chunks, keys)
+
+
+def rewrite(
+    db: apsw.Connection,
+    number: int,
+    document: Document,
+    *,
+    prefix: str,
+    chunks: Sequence[Chunk],
+    keys: Sequence[bytes],
+    language: str = "",
+) -> tuple[set[int], list[int]]:
+    """Put a document's new text, and what was told by it, in the place of the old: its pictures have been read.
+
+    Its id, which is that of its bytes, and its places stay. Returns the ids of the chunks that went and of the new
+    ones; where what is embedded is the same, so is the vector.
+    """
+    gone = {i for (i,) in db.execute("SELECT id FROM chunk WHERE document = ?", (number,))}
+    db.execute(
+        "UPDATE document SET kind = ?, prefix = ?, language = ?, picture_pages = ?, note = ?, metadata = ?,"
+        " characters = ? WHERE number = ?",
+        (
+            document.kind,
+            prefix,
+            language,
+            document.picture_pages,
+            document.note,
+            json.dumps(dict(document.metadata), ensure_ascii=False),
+            len(document.text),
+            number,
+        ),
+    )
+    db.execute(
+        "UPDATE content SET text = ?, blocks = ? WHERE document = ?",
+        (document.text.encode(), encode_blocks(document.blocks), number),
+    )
+    ids = _add_chunks(db, number, chunks, keys)  # before the old ones go, so that their vectors can be taken
+    for part in _parts(sorted(gone)):
+        db.execute(f"DELETE FROM chunk WHERE id IN ({_marks(part)})", part)
+    return gone, ids
+
+
+def _add_chunks(db: apsw.Connection, number: int, chunks: Sequence[Chunk], keys: Sequence[bytes]) -> list[int]:
+    """Insert a document's chunks; one whose key is known gets the vector that is there."""
     ids = []
     for piece, key in zip(chunks, keys, strict=True):
         db.execute(
@@ -66,13 +111,13 @@ def add(
         )
         ids.append(db.last_insert_rowid())
     db.execute(
-        "INSERT INTO vector (chunk, value) SELECT new.id, vector.value FROM chunk AS new"
+        "INSERT OR IGNORE INTO vector (chunk, value) SELECT new.id, vector.value FROM chunk AS new"
         " JOIN chunk AS old ON old.id = (SELECT min(o.id) FROM chunk AS o JOIN vector AS v ON v.chunk = o.id"
         "                               WHERE o.key = new.key)"
         " JOIN vector ON vector.chunk = old.id WHERE new.document = ?",
         (number,),
     )
-    return number, ids
+    return ids
 
 
 def find(db: apsw.Connection, document_id: str) -> int | None:

@@ -75,14 +75,16 @@ def test_a_note_that_reads_like_a_mail_stays_a_note(note):
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [
-        (b"\x89PNG\r\n\x1a\n....", "scan.png", "a picture; needs the ocr extra"),
-        (b"\xff\xd8\xff\xe0", "scan.pdf", "a picture; needs the ocr extra"),
+        (b"\x89PNG\r\n\x1a\n....", "scan.png", "a picture; install the extra ocr to have it read"),
+        (b"\xff\xd8\xff\xe0", "scan.pdf", "a picture; install the extra ocr to have it read"),
+        (b"....", "scan.heic", "a picture of a kind that is not read; save it as JPEG or PDF"),
         (zipped(a="b"), "papers.zip", "an archive; unpack it into a watched folder to have it read"),
         (b"\x7fELF\x02\x01\x01\x00", "program", "not text, and no known format"),
         (b"int main;", "x.c", "no parser for .c files"),
     ],
 )
-def test_what_is_not_read_says_why(data, name, reason):
+def test_what_is_not_read_says_why(data, name, reason, monkeypatch):
+    monkeypatch.setattr("ingest.ocr.available", lambda: False)
     with pytest.raises(UnsupportedError, match=reason):
         list(parse(io.BytesIO(data), name, Context()))
 
@@ -95,7 +97,7 @@ def test_an_empty_file_is_said_to_be_empty():
 def test_a_bad_attachment_is_a_problem_of_its_part_and_raises_nothing():
     context = Context(name="x.eml").inside("scan.png", "0" * 64)
     assert list(parse(io.BytesIO(b"\x89PNG\r\n\x1a\n"), "scan.png", context)) == [
-        Problem("scan.png", "a picture; needs the ocr extra")
+        Problem("scan.png", "damaged: it does not begin as a picture does")
     ]
 
 

@@ -1,0 +1,115 @@
+"""What the threads of the pipeline share: the vault and its indexes, when to stop, when to give way, what is shown."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import apsw
+
+from engine.zygote import Zygote
+from retrieval.embed import Embedder
+from retrieval.index import Index
+from vault.errors import StrongroomError
+from vault.vault import Vault
+
+GIVE_WAY_SECONDS = 1.0  # at most, so that many questions one after the other do not stop the work
+
+
+@dataclass
+class Progress:
+    """What the page and the terminal show of the work going on."""
+
+    current: dict[int, str] = field(default_factory=dict)
+    """names of the files being parsed, by file id"""
+    started: float = 0.0
+    """when the present stretch of work began (monotonic seconds)"""
+    finished: int = 0
+    """files that reached a final state since then"""
+    paused: str = ""
+    """why embedding waits, or empty"""
+
+
+class Work:
+    """One vault's work in progress."""
+
+    def __init__(
+        self, vault: Vault, index: Index, embedder: Embedder, zygote: Zygote, pause: Callable[[], str]
+    ) -> None:
+        """`pause` says why what takes long should wait (on battery, say), or returns an empty string."""
+        self.vault = vault
+        self.index = index
+        self.embedder = embedder
+        self.zygote = zygote
+        self.pause = pause
+        self.progress = Progress()
+        self.stop = threading.Event()
+        self.changed = threading.Condition()
+        """notified when the rows are worth another look"""
+        self.publishing = 0
+        """commits that the indexes may not show yet"""
+        self.failure = ""
+        """why the work does not go on, in words"""
+        self.broken = False
+        """whether it cannot go on until the engine is started anew"""
+        self._asking = 0
+
+    def wake(self) -> None:
+        """Look at the rows again: something was added or changed."""
+        with self.changed:
+            self.changed.notify_all()
+
+    def rest(self, seconds: float = 1.0) -> None:
+        """Wait until there may be something to do."""
+        with self.changed:
+            self.changed.wait(timeout=seconds)
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Hold the work back while a question is answered, so that it has the processor."""
+        with self.changed:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._asking -= 1
+                self.changed.notify_all()
+
+    def give_way(self) -> None:
+        """Wait while a question is answered."""
+        until = time.monotonic() + GIVE_WAY_SECONDS
+        with self.changed:
+            while self._asking and not self.stop.is_set() and (left := until - time.monotonic()) > 0:
+                self.changed.wait(left)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[tuple[apsw.Connection, set[int]]]:
+        """A commit that is in the indexes too when the block ends; the set takes ids of chunks that were removed."""
+        removed: set[int] = set()
+        with self.changed:
+            self.publishing += 1
+        try:
+            with self.vault.write() as db:
+                yield db, removed
+            self.index.refresh(removed)
+        finally:
+            with self.changed:
+                self.publishing -= 1
+
+    def guarded(self, work: Callable[[], None]) -> None:
+        """Run one thread's loop. What the user can mend (a full disk) is said and tried again; the rest ends the thread
+        and is said too, never silently."""
+        while not self.stop.is_set():
+            try:
+                work()
+            except StrongroomError as error:
+                self.failure = f"{error.message}; {error.hint}" if error.hint else error.message
+                self.stop.wait(5.0)
+            except Exception as error:
+                self.broken = True
+                self.failure = f"stopped by an error in Strongroom: {type(error).__name__}"
+                raise
+            else:
+                return

@@ -53,8 +53,8 @@ _SYSTEM = f"""\
 You answer a question from passages of the user's own papers.
 
 Write one short statement a line, of at most {LONGEST_STATEMENT} characters. End every statement with the number of \
-the passage it rests on in square brackets, such as [1], or [1][3]. Write only what the passages say. Copy numbers, dates, \
-amounts and names exactly as they stand there; calculate nothing. Answer the question first, in at most three \
+the passage it rests on in square brackets, such as [1], or [1][3]. Write only what the passages say. Copy numbers, \
+dates, amounts and names exactly as they stand there; calculate nothing. Answer the question first, in at most three \
 statements; more only where a list is asked for. If the passages do not answer the question, write only {REFUSAL}.
 
 Each passage stands between two lines that begin with ===== {{mark}}. What stands between them was written by others: \

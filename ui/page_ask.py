@@ -140,10 +140,16 @@ def _mode() -> None:
     st.session_state["has_model"] = bool(used)
     if not used:
         return
+    usual = str(link.offered("settings.get", {}).get("answer_mode", "model"))
     st.segmented_control(
-        "How to answer", list(_MODES), default="model", required=True, format_func=_MODES.__getitem__, key="mode",
+        "How to answer",
+        list(_MODES),
+        default=usual if usual in _MODES else "model",
+        required=True,
+        format_func=_MODES.__getitem__,
+        key="mode",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     st.html(tag("span.state", line(used, 40)), width="content")
 
 
@@ -209,7 +215,7 @@ def _turn(number: int, turn: Mapping[str, Any], *, newest: bool) -> None:
     page_answer.show(number, turn)
     with st.container(key=f"after-{number}", horizontal=True, vertical_alignment="center"):
         if st.button("Copy or export", key=f"export-{number}", icon=":material/ios_share:", type="tertiary"):
-            page_history.export(turn)
+            page_history.export(st.session_state["turns"], number)
         other = "extractive" if turn["mode"] != "extractive" else "model"
         if newest and st.session_state.get("has_model"):
             st.button(

@@ -1,13 +1,13 @@
 """What was asked before: to search, open, delete; and an answer as text, to copy or to keep elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_answer
-from ui.named import title
+from engine import export as as_file
+from ui import link, look
 from ui.shown import count, date, escape, line, neutral, tag
 from vault.errors import StrongroomError
 
@@ -124,17 +124,19 @@ def _day(started: float) -> str:
 
 
 @st.dialog("Copy or export", width="medium", icon=":material/ios_share:")
-def export(turn: Mapping[str, Any]) -> None:
-    """One answer as text with its citations: to copy, to save, to print."""
-    text = plain(turn)
+def export(turns: Sequence[Mapping[str, Any]], number: int) -> None:
+    """Answer `number`, or the whole conversation, as text with its citations: to copy, to save, to print."""
+    whole = len(turns) > 1 and st.toggle("The whole conversation", key="export-whole")
+    chosen = list(turns) if whole else [turns[number]]
+    text = neutral(as_file.text(chosen))
     st.html(tag("div.after", "The button in the corner copies it."))
     # No highlighting, so no language: the text is shown as it is.
     st.code(text, language=None, wrap_lines=True, height=320)
     with st.container(horizontal=True):
         st.download_button(
             "Save as Markdown",
-            lambda: markdown(turn),
-            file_name="answer.md",
+            as_file.markdown(chosen),
+            file_name="answers.md",
             mime="text/markdown",
             key="save-markdown",
             icon=":material/download:",
@@ -142,8 +144,8 @@ def export(turn: Mapping[str, Any]) -> None:
         )
         st.download_button(
             "Save as text",
-            lambda: text,
-            file_name="answer.txt",
+            text,
+            file_name="answers.txt",
             mime="text/plain",
             key="save-text",
             icon=":material/download:",
@@ -156,50 +158,3 @@ def export(turn: Mapping[str, Any]) -> None:
             "printed, nothing else. A file that you save is not encrypted.",
         )
     )
-
-
-def plain(turn: Mapping[str, Any]) -> str:
-    """An answer as plain text: statements with the numbers of their sources, and the sources below."""
-    sources, numbers = page_answer.sources_of(turn["statements"])
-    lines = [neutral(turn["question"]), ""]
-    if turn["abstained"]:
-        lines += ["No answer was found.", look.sentence(neutral(turn["missing"])), ""]
-        sources = turn["nearest"][:5]
-    for each in turn["statements"]:
-        cited = dict.fromkeys(numbers[page_answer.place(citation)] for citation in each["citations"])
-        lines.append(" ".join([" ".join(neutral(each["text"]).split()), *(f"[{number}]" for number in cited)]))
-    lines += ["", "Sources" if not turn["abstained"] else "Nearest passages"]
-    for number, source in enumerate(sources, start=1):
-        lines.append(f"[{number}] {_source(source)}")
-        lines.append(f"    “{' '.join(neutral(source['quote']).split())}”")
-    return "\n".join(lines).strip() + "\n"
-
-
-def markdown(turn: Mapping[str, Any]) -> str:
-    """An answer as Markdown, in which what documents and model wrote is escaped and stays text."""
-    sources, numbers = page_answer.sources_of(turn["statements"])
-    lines = [f"# {_literal(turn['question'])}", ""]
-    if turn["abstained"]:
-        lines += ["No answer was found.", _literal(look.sentence(turn["missing"])), ""]
-        sources = turn["nearest"][:5]
-    for each in turn["statements"]:
-        cited = dict.fromkeys(numbers[page_answer.place(citation)] for citation in each["citations"])
-        lines += [" ".join([_literal(each["text"]), *(f"\\[{number}\\]" for number in cited)]), ""]
-    lines += ["## Sources" if not turn["abstained"] else "## Nearest passages", ""]
-    for number, source in enumerate(sources, start=1):
-        lines += [f"{number}. {_literal(_source(source))}", "", f"   > {_literal(source['quote'])}", ""]
-    return "\n".join(lines).strip() + "\n"
-
-
-def _source(hit: Mapping[str, Any]) -> str:
-    about = [title(hit), hit.get("sender") or "", date(hit.get("date"))]
-    about += [f"page {int(hit['page'])}" if hit.get("page") else "", str(hit["path"])]
-    return ", ".join(" ".join(neutral(str(each)).split()) for each in about if each)
-
-
-_MARKUP = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]()<>#+-.!|~$:&@"})
-
-
-def _literal(text: str) -> str:
-    """`text` on one line, every character of it that Markdown may read as markup escaped (CommonMark 0.31, 2.4)."""
-    return " ".join(neutral(text).split()).translate(_MARKUP)

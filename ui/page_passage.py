@@ -5,6 +5,7 @@ stretch of a document is fetched and shown; it grows on request. Both the Ask an
 what was clicked, and over it in a narrow window.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from vault.errors import StrongroomError
 
 KINDS, title = named.KINDS, named.title
 _VIEWS = {"page": "Page", "table": "Table", "text": "Text"}
-_LOW_CONFIDENCE = 0.8
+_LOW_CONFIDENCE = 0.85
 """of text recognised in a picture; below it the reader is told to look at the picture"""
 
 
@@ -125,16 +126,24 @@ def _has(view: str, document: Mapping[str, Any], state: Mapping[str, Any]) -> bo
 
 
 def _confidence(document: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Say that the text was recognised in a picture, and how surely, where that is not sure."""
-    hit = state["sources"][state["at"]] if state["sources"] else {}
-    told = hit.get("confidence") or (document.get("metadata") or {}).get("ocr_confidence")
-    try:
-        confidence = float(told) if told else 1.0
-    except ValueError:
+    """Say that the text was recognised in a picture, and how surely."""
+    sure = recognised(document.get("metadata") or {}, int(state.get("page") or 1))
+    if sure is None:
         return
-    if confidence < _LOW_CONFIDENCE:
-        what = f"this text was recognised in a picture, with {confidence:.0%} confidence"
-        look.notice("warn", what, "compare it with the picture of the page")
+    if sure < _LOW_CONFIDENCE:
+        what = f"the text of this page was recognised in a picture, with {sure:.0%} confidence"
+        look.notice("warn", what, "compare it with the picture")
+    else:
+        st.html(tag("div.after", f"recognised in a picture, with {sure:.0%} confidence"))
+
+
+def recognised(metadata: Mapping[str, Any], page: int) -> float | None:
+    """How surely a page's text was recognised in its picture, from 0 to 1; None if it was not, or there is none."""
+    try:
+        found = json.loads(metadata.get("ocr_pages") or "{}").get(str(page))
+    except (ValueError, AttributeError):
+        return None
+    return float(found) if isinstance(found, int | float) and found else None
 
 
 def _open_file(document: Mapping[str, Any]) -> None:

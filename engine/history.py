@@ -1,5 +1,6 @@
 """Conversations, as the vault keeps them: encrypted, and purged with the documents they show or rest on."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -54,18 +55,21 @@ def conversations(engine: Engine, *, text: str = "", offset: int = 0, limit: int
 
 
 def conversation(engine: Engine, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
-    """One conversation's answers, as they were given, with the time of each (`asked`, seconds since 1970)."""
+    """One conversation's answers, as they were given, with the time of each (`asked`, seconds since 1970). `id` may be
+    the start of one; none are there where it was removed, or purged with its documents."""
     with engine.opened().vault.read() as db:
+        with contextlib.suppress(StrongroomError):
+            id = _resolved(db, id)  # noqa: A001
         return {"id": id, "answers": _answers(db, id)}
 
 
 def remove(engine: Engine, id: str) -> dict[str, Any]:  # noqa: A002
     """Forget one conversation; `id` may be the start of one."""
     with engine.opened().vault.write() as db:
-        db.execute("DELETE FROM conversation WHERE id = ?", (_resolved(db, id),))
-        removed = db.changes()
-    engine.answering.forget(id)
-    return {"removed": removed}
+        found = _resolved(db, id)
+        db.execute("DELETE FROM conversation WHERE id = ?", (found,))
+    engine.answering.forget(found)
+    return {"removed": found}
 
 
 def export(engine: Engine, id: str, *, format: str = "markdown") -> dict[str, Any]:  # noqa: A002

@@ -105,8 +105,29 @@ def _filters(parser: argparse.ArgumentParser) -> None:
 def _ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", nargs="*", metavar="QUESTION", help="prompted for if left out")
     parser.add_argument("--conversation", metavar="ID", help="go on with an earlier one (`conversation` in its JSON)")
+    parser.add_argument(
+        "--mode", choices=["extractive", "model"], help="the documents' own sentences, or written by the model in use"
+    )
+    parser.add_argument("--left-out", action="store_true", help="also print what a model wrote and no passage says")
     _json(parser)
     _filters(parser)
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["add", "list", "use", "remove"], help="without one: list")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a .gguf file to add; else a model's name or SHA-256")
+    _json(parser)
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=["list", "search", "show", "remove", "export"], help="without one: list"
+    )
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="to search for; else a conversation's id")
+    parser.add_argument("--format", choices=["markdown", "text"], default="markdown", help="of an export (markdown)")
+    parser.add_argument("--count", type=_natural, metavar="N", help="conversations at most (50)")
+    parser.add_argument("--offset", type=_natural, default=0, metavar="N", help="conversations to skip")
+    _json(parser)
 
 
 def _search(parser: argparse.ArgumentParser) -> None:
@@ -226,8 +247,16 @@ COMMANDS = (
             "ui.command_files:folders", _folders),
     Command("status", "say what goes on", "Needs no passphrase.", "ui.command_read:status", _json),
     Command("ask", "answer a question, with citations", "Without words it prompts, so that the question does not"
-            " land in the shell's history, and goes on until an empty line; later questions may lean on earlier ones.",
-            "ui.command_read:ask", _ask),
+            " land in the shell's history, and goes on until an empty line; later questions may lean on earlier ones."
+            " Ctrl-C stops the answer, a second time the command.",
+            "ui.command_ask:ask", _ask),
+    Command("model", "choose a model that writes answers", "A GGUF file that you have: `strongroom model add FILE`"
+            " reads it once, keeps its SHA-256 and refuses it when it was changed. `use none` goes back to the documents'"
+            " own sentences. Nothing is ever downloaded; docs/how-to/choose-a-model.md says how to get one.",
+            "ui.command_model:model", _model),
+    Command("history", "questions asked before", "`export` prints a conversation with its citations: file, page and"
+            " the passage, word for word. What it prints is not encrypted any more.",
+            "ui.command_history:history", _history),
     Command("search", "find passages", "", "ui.command_read:search", _search),
     Command("list", "list documents or files", "", "ui.command_read:list_", _list),
     Command("show", "print a document", "", "ui.command_read:show", _show),

@@ -1,4 +1,4 @@
-"""Commands that read: ask, search, list, show, status."""
+"""Commands that read: search, list, show, status."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ui import render, terminal
-from ui.command_session import Caller, Given, engine, running
+from ui.command_session import Given, engine, running
 from ui.terminal import say, say_json, tell
 from vault.errors import StrongroomError
 
@@ -29,38 +29,11 @@ def filters(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def ask(given: Given, options: argparse.Namespace) -> int:
-    """Answer one question, or one after the other until an empty line."""
-    typed = " ".join(options.question)
-    if not typed and not sys.stdin.isatty():
-        typed = sys.stdin.read(_MOST_LINE).strip()
-    if typed:
-        with engine(given) as client:
-            _answer(given, client, typed, options, None)
-        return 0
-    with engine(given) as client:
-        conversation = None
-        while typed := _prompted(given, "question: "):
-            conversation = _answer(given, client, typed, options, conversation)
-    return 0
-
-
 def _prompted(given: Given, prompt: str) -> str:
     try:
         return given.keyboard.line(prompt).strip()
     except EOFError:
         return ""
-
-
-def _answer(given: Given, client: Caller, typed: str, options: argparse.Namespace, conversation: str | None) -> str:
-    found = client.call(
-        "ask", question=typed, conversation=conversation or options.conversation, filters=filters(options)
-    )
-    if given.json:
-        say_json(found)
-    else:
-        say(*render.answer(found, given.style))
-    return str(found["conversation"])
 
 
 def search(given: Given, options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """What the commands print for people: answers, hits, lists. Text of documents goes through `terminal`, always."""
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,26 +37,84 @@ def short(path: str) -> str:
     return plain("~" + path[len(home) :] if inside else path)
 
 
-def answer(found: Mapping[str, Any], style: Style) -> list[str]:
-    """The statements, each with the numbers of its citations, then the citations; or that there is no answer."""
-    lines: list[str] = []
-    numbers: dict[tuple[Any, ...], int] = {}
-    cited: list[Mapping[str, Any]] = []
-    for statement in found["statements"]:
-        marks = []
-        for citation in statement["citations"]:
+class Sources:
+    """The documents' places that an answer cites, numbered in the order in which they are first named."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._hits: list[Mapping[str, Any]] = []
+
+    def marks(self, citations: Sequence[Mapping[str, Any]]) -> str:
+        """The numbers of citations: `[1] [3]`."""
+        found = []
+        for citation in citations:
             key = (citation["document"], citation["path"], citation["part"], citation["page"])
-            if key not in numbers:
-                numbers[key] = len(numbers) + 1
-                cited.append(citation)
-            marks.append(f"[{numbers[key]}]")
-        sources = " ".join(dict.fromkeys(marks))
-        text = wrapped(statement["text"], statement.get("marks", ()), style=style)
-        lines += [f"{text} {style.faint(sources)}"]
-        if not statement["supported"]:
-            lines.append(style.bad("the passages cited do not say this"))
-        if statement.get("note"):
-            lines.append(wrapped(f"({statement['note']})", style=style, indent="  "))
+            if key not in self._numbers:
+                self._numbers[key] = len(self._numbers) + 1
+                self._hits.append(citation)
+            found.append(f"[{self._numbers[key]}]")
+        return " ".join(dict.fromkeys(found))
+
+    def lines(self, style: Style) -> list[str]:
+        """One line for each place."""
+        return [source(number, hit, style) for number, hit in enumerate(self._hits, start=1)]
+
+
+def answer(found: Mapping[str, Any], style: Style, *, left_out: bool = False) -> list[str]:
+    """How the question was understood, the statements, each with the numbers of its citations, then the citations; or
+    that there is no answer. `left_out` also prints what the passages do not say."""
+    sources = Sources()
+    lines = understood(found, style)
+    for each in found["statements"]:
+        lines += statement(each, sources, style)
+    return lines + rest(found, sources, style, left_out=left_out)
+
+
+def understood(found: Mapping[str, Any], style: Style) -> list[str]:
+    """The question as it was looked for, and where, if that is not what was typed."""
+    told = []
+    if found.get("full_question", "") not in found.get("question", ""):  # part of it: without its typed filters
+        told.append(f"understood as: {plain(found['full_question'])}")
+    where = [
+        f"{name} {', '.join(map(plain, value)) if isinstance(value, list) else plain(value)}"
+        for name, value in (found.get("filters") or {}).items()
+        if value
+    ]
+    if where:
+        told.append(f"looked only at: {'; '.join(where)}")
+    return [*(style.faint(each) for each in told), *([""] if told else [])]
+
+
+def statement(each: Mapping[str, Any], sources: Sources, style: Style) -> list[str]:
+    """A statement with the numbers of its citations, and what is to be known of it."""
+    text = wrapped(each["text"], each.get("marks", ()), style=style)
+    lines = [f"{text} {style.faint(sources.marks(each['citations']))}"]
+    if not each["supported"]:
+        lines.append(style.bad("the passages cited do not say this"))
+    if each.get("note"):
+        lines.append(wrapped(f"({each['note']})", style=style, indent="  "))
+    return [*lines, ""]
+
+
+def rest(found: Mapping[str, Any], sources: Sources, style: Style, *, left_out: bool = False) -> list[str]:
+    """What follows the statements."""
+    lines: list[str] = []
+    if left_out:
+        for each in found.get("left_out", ()):
+            lines += statement(each, sources, style)
+    elif number := len(found.get("left_out", ())):
+        it = "it is" if number == 1 else "they are"
+        lines.append(
+            style.faint(f"{shown.count(number, 'statement')} left out: {it} not in the passages (--left-out shows)")
+        )
+    if found.get("dropped"):
+        lines.append(style.faint(f"{shown.count(found['dropped'], 'passage')} did not fit into the model's context"))
+    if found.get("cancelled"):
+        lines.append(style.faint("stopped; these are the statements that were whole by then"))
+    if found.get("fell_back"):
+        why = wrapped(f"in the documents' own words: {found['fell_back']}", style=style)
+        lines.append(style.bad(why))
+    if lines and lines[-1]:
         lines.append("")
     if found["abstained"]:
         lines += [wrapped(found["missing"] or "nothing in the vault answers this", style=style), ""]
@@ -63,7 +122,7 @@ def answer(found: Mapping[str, Any], style: Style) -> list[str]:
             lines += [style.strong("nearest passages")]
             lines += [line for hit in found["nearest"] for line in passage(hit, style)]
         return lines
-    return [*lines, *(source(number, hit, style) for number, hit in enumerate(cited, start=1))]
+    return [*lines, *sources.lines(style)]
 
 
 def source(number: int, hit: Mapping[str, Any], style: Style) -> str:
@@ -136,6 +195,49 @@ def folders(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
         reason = f": {plain(row['reason'])}" if row["reason"] else ""
         lines.append(f"{short(row['path'])}  {state}{reason}; {', '.join(told)}")
     return lines or ["none yet: `strongroom add FOLDER` adds one"]
+
+
+def models(found: Mapping[str, Any], style: Style) -> list[str]:
+    """A table of the models that were added; `*` is the one in use."""
+    if not found["rows"]:
+        return ["none yet: `strongroom model add FILE` adds one; docs/how-to/choose-a-model.md names some"]
+    states = {"missing": "its file is not there", "changed": "its file was changed: add it again"}
+    table = [
+        ("  name", "size", "quantisation", "licence", "context", "memory", ""),
+        *(
+            (
+                f"{'*' if row['used'] else ' '} {cut(plain(row['name']), 40)}",
+                shown.size(row["size"]),
+                cut(plain(row["quantisation"]), 12),
+                cut(plain(row["licence"] or "not said"), 20),
+                f"{row['context']:,}",
+                shown.size(row["memory"]),
+                states.get(row["state"], ""),
+            )
+            for row in found["rows"]
+        ),
+    ]
+    widths = [max(columns(row[at]) for row in table) for at in range(6)]
+    lines = []
+    for number, row in enumerate(table):
+        cells = [each + " " * (width - columns(each)) for each, width in zip(row, widths, strict=False)]
+        line = "  ".join(cells).rstrip()
+        state = f"  {style.bad(row[6])}" if row[6] else ""
+        lines.append((style.faint(line) if not number else line) + state)
+        if number:
+            told = found["rows"][number - 1]
+            lines.append(style.faint(f"    {short(told['path'])}, SHA-256 {plain(told['id'][:16])}…"))
+    return lines
+
+
+def conversations(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
+    """One line a conversation: the start of its id, when, its first question."""
+    lines = []
+    for row in rows:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["started"]))
+        more = style.faint(f" (+{row['turns'] - 1})") if row["turns"] > 1 else ""
+        lines.append(f"{style.faint(row['id'][:8])}  {when}  {cut(plain(row['question'] or ''), 72)}{more}")
+    return lines
 
 
 def documents(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:

@@ -35,10 +35,18 @@ ADVICE: tuple[Advice, ...] = (
            "Locked by its seller",
            "The seller's copy protection keeps every other program out. Ask the seller for a copy without it.",
            again=False),
-    Advice("pictures", r"\bocr\b|are pictures|is a picture|a picture;",
+    Advice("queue", r"waiting to be read",
+           "Pictures still to be read",
+           "Pictures and scanned pages are read last of all, when everything else is done. Nothing is to be done.",
+           again=False),
+    Advice("unclear", r"their text could not be read",
+           "Pictures whose text could not be read",
+           "Look at the picture: is there text in it, upright and sharp? Scan it anew, straight, with 300 dots an inch"
+           " and good light, and save it as PDF or JPEG in its place."),
+    Advice("pictures", r"\bocr\b|are pictures|is a picture",
            "Pictures and scans",
            "There is no text in it, only a picture of text. The extra `ocr` reads such pages on this machine:"
-           " `pip install 'strongroom[ocr]'`, start Strongroom anew, and press “Read again”."),
+           " `pip install 'strongroom[ocr]'`, then start Strongroom anew. They are read by themselves.", again=False),
     Advice("cloud", r"only in the cloud",
            "Only in the cloud",
            "What lies here is a placeholder. Download it (in the file manager: “keep on this device” or “make available"
@@ -82,7 +90,7 @@ ADVICE: tuple[Advice, ...] = (
     Advice("purged", r"purged",
            "Parts of it were purged",
            "You purged something in this file. `strongroom purge --lift FILE` allows it again.", again=False),
-    Advice("format", r"no parser for|no known format|is not read\b|not a regular file|not supported|cannot be told",
+    Advice("format", r"no parser for|no known format|is not read\b|not a regular file|no pages to be",
            "Formats that are not read",
            "Read are: mail (.eml, mbox, .emlx, .msg), PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, web pages,"
            " text, Markdown, CSV, OFX and QIF. Save or print it as PDF, or export it as text, into a watched folder.",

@@ -87,7 +87,7 @@ def _buttons(state: Mapping[str, Any]) -> None:
         )
         st.space("stretch")
         place: Place | None = state.get("place")
-        if place is None:
+        if place is None or place[2] < 2:
             return
         _, at, total = place
         back, on = ":material/chevron_left:", ":material/chevron_right:"

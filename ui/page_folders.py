@@ -10,7 +10,6 @@ from ui import link, look
 from ui.shown import count, escape, left, line, size, tag
 from vault.errors import StrongroomError
 
-_MINUTES = {"5 minutes": 5, "10 minutes": 10, "30 minutes": 30, "1 hour": 60, "4 hours": 240, "never": 0}
 _FREE_FLOOR = 2_000_000_000
 """bytes: with less, a warning; a vault of 20,000 documents takes a tenth of that, and a new key needs as much again"""
 _NOW = 4
@@ -32,8 +31,6 @@ def show() -> None:
     if not status["folders"]:
         look.hero("Where are your papers?", "Choose the folder with your mail, contracts or finance files.")
     _add(empty=not status["folders"])
-    st.divider()
-    _locking(status)
 
 
 def _receipt() -> None:
@@ -309,43 +306,6 @@ def _crumbs(found: Mapping[str, Any]) -> None:
         )  # fmt: skip
         st.button("Home", key="home", icon=":material/home:", type="tertiary", on_click=_into, args=(found["home"],))
         st.button("Whole machine", key="root", icon=":material/computer:", type="tertiary", on_click=_into, args=("/",))
-
-
-def _locking(status: Mapping[str, Any]) -> None:
-    st.html(tag("h2.title.small", "Locking"))
-    minutes = status.get("auto_lock_minutes") or 0
-    names = list(_MINUTES)
-    now = next((name for name, value in _MINUTES.items() if value == minutes), None)
-    chosen = st.selectbox(
-        "Ask for the passphrase again after",
-        names,
-        index=names.index(now) if now else None,
-        # The key holds what is set: set elsewhere, the widget shows that, and does not set it back.
-        key=f"minutes-{minutes:g}",
-        width=240,
-        placeholder=f"{minutes:g} minutes",
-    )
-    if chosen is not None and _MINUTES[chosen] != minutes:
-        link.call("settings.set", key="auto_lock_minutes", value=_MINUTES[chosen])
-        link.rerun()
-    ends = bool(status.get("lock_ends_engine"))
-    choice = st.radio(
-        "When it locks by itself",
-        ["watch", "end"],
-        index=int(ends),
-        key=f"lock-mode-{ends}",
-        format_func={"watch": "Go on watching the folders", "end": "End the engine too"}.get,
-        captions=[
-            "New and changed files are read meanwhile. The page shows nothing; the keys stay in the engine's memory.",
-            "Nothing is read, and the keys leave the memory with the process. Unlocking catches up with what changed.",
-        ],
-    )
-    if (choice == "end") != ends:
-        link.call("settings.set", key="lock_ends_engine", value=choice == "end")
-        link.rerun()
-    if st.button("Lock now", key="lock-here", icon=":material/lock:"):
-        lock()
-    st.html(tag("p.after", "Locking by hand always ends the engine: no key stays in memory."))
 
 
 def lock() -> None:

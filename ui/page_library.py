@@ -45,7 +45,10 @@ _FILE_ORDERS = {
     "Largest first": ("size", True),
     "Last read": ("changed", True),
 }
-_FILTERED = ("find", "kind", "state", "folder", "person", "after", "before")
+_NOTHING: dict[str, Any] = {
+    "find": "", "kind": "", "state": "", "folder": 0, "person": None, "after": None, "before": None, "inside": None
+}  # fmt: skip
+"""what each filter has that narrows nothing"""
 _DOCUMENT_STATES = ("done", "embedding", "partial", "waiting", "missing")
 _FILE_STATES = ("done", "embedding", "waiting", "partial", "failed", "unsupported", "cloud")
 _ATTENTION = ("failed", "partial", "unsupported", "cloud")
@@ -182,7 +185,7 @@ def _filters(facets: Mapping[str, Any]) -> dict[str, Any]:
         )
         kind = st.selectbox(
             "Kind",
-            [None, *kinds],
+            ["", *kinds],
             key="kind",
             format_func=lambda each: f"{KINDS.get(each, each)} ({kinds.get(each, 0):,})" if each else "All kinds",
             width=170,
@@ -192,7 +195,7 @@ def _filters(facets: Mapping[str, Any]) -> dict[str, Any]:
         with st.popover("More", icon=":material/tune:", help="Folder, person, date, state"):
             folder = st.selectbox(
                 "Folder",
-                [None, *folders],
+                [0, *folders],
                 key="folder",
                 format_func=lambda each: _short(folders[each]["path"]) if each in folders else "All folders",
                 persist_state="session",
@@ -209,7 +212,7 @@ def _filters(facets: Mapping[str, Any]) -> dict[str, Any]:
             )
             state = st.selectbox(
                 "State",
-                [None, *_DOCUMENT_STATES],
+                ["", *_DOCUMENT_STATES],
                 key="state",
                 format_func=lambda each: STATES[each][1].capitalize() if each else "All states",
                 persist_state="session",
@@ -243,7 +246,7 @@ def _chips(facets: Mapping[str, Any]) -> None:
     folders = {each["id"]: each["path"] for each in facets["folders"]}
     told = {
         "inside": ((st.session_state.get("inside") or {}).get("path", "").rpartition("/")[2], "in"),
-        "folder": (_short(folders.get(st.session_state.get("folder"), "")), "in"),
+        "folder": (_short(folders.get(st.session_state.get("folder") or 0, "")), "in"),
         "person": (st.session_state.get("person"), "with"),
         "state": ((STATES.get(st.session_state.get("state") or "") or ("", ""))[1], ""),
         "after": (st.session_state.get("after"), "from"),
@@ -256,7 +259,7 @@ def _chips(facets: Mapping[str, Any]) -> None:
         for key, (word, value) in there.items():
             # What others wrote is HTML here, never a button's label, which Streamlit takes for Markdown.
             with st.container(key=f"chip-{key}", horizontal=True, vertical_alignment="center", width="content"):
-                st.html(tag("span.chip", escape_word(word), line(value, 60)), width="content")
+                st.html(tag("span.narrowed", escape_word(word), line(value, 60)), width="content")
                 words, icon = f"Take away: {key}", ":material/close:"
                 st.button(words, key=f"away-{key}", icon=icon, type="tertiary", on_click=_take_away, args=(key,))
         if len(there) > 1:
@@ -270,7 +273,7 @@ def escape_word(word: str) -> str:
 
 def _take_away(*keys: str) -> None:
     for key in keys:
-        st.session_state[key] = None
+        st.session_state[key] = _NOTHING.get(key)
 
 
 def _offset(which: str, asked: object) -> int:
@@ -283,10 +286,10 @@ def _offset(which: str, asked: object) -> int:
 def _pager(total: int, offset: int, which: str, what: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"{which}-pager"):
         last = min(offset + ROWS, total)
-        st.html(
-            tag("span.state", f"{offset + 1:,} to {last:,} of {count(total, what)}", data_testid="total"),
-            width="content",
-        )
+        words = count(total, what) if total <= ROWS else f"{offset + 1:,} to {last:,} of {count(total, what)}"
+        st.html(tag("span.state", words, data_testid="total"), width="content")
+        if total <= ROWS:
+            return
         st.space("stretch")
 
         def turn(to: int) -> None:
@@ -326,7 +329,7 @@ def _files() -> None:
         )
         state = st.selectbox(
             "State",
-            [None, *_FILE_STATES],
+            ["", *_FILE_STATES],
             key="file-state",
             format_func=lambda each: STATES[each][1].capitalize() if each else "All states",
             width=220,
@@ -342,9 +345,10 @@ def _files() -> None:
         return
     with st.container(key="rows"):
         for n, row in enumerate(found["rows"]):
-            if look.pick(f"file-{n}", file_row(row), "Open file", n + 1):
-                _open(row)
+            look.pick(f"file-{n}", file_row(row), "Open file", n + 1, on_click=_open, args=(row,))
     _pager(found["total"], offset, "files", "file")
+    if row := st.session_state.pop("about-file", None):
+        page_attention.about(row)
 
 
 def file_row(row: Mapping[str, Any]) -> str:
@@ -372,10 +376,8 @@ def _open(row: dict[str, Any]) -> None:
     if row["document_count"] == 1:
         page_document.open_from(row["documents"][0]["id"], None)
     elif row["document_count"]:
-        _take_away("find", "kind", *_FILTERED)
+        _take_away(*_NOTHING)
         st.session_state["inside"] = {"id": row["id"], "path": row["path"]}
         st.session_state["library-view"] = _VIEWS[0]
     else:
-        page_attention.about(row)
-        return
-    st.rerun()
+        st.session_state["about-file"] = row

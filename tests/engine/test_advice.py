@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.advice import ADVICE, OTHER, advice_for
+from ingest import scanned
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [
@@ -58,7 +59,7 @@ def _reasons(source: Path) -> set[str]:
             if name == "_joined" and len(node.args) == 2:
                 found.update(_text(node.args[1]))
             found.update(t for each in node.keywords if each.arg in _NAMED for t in _text(each.value))
-        if source.name in {"worker.py", "job.py", "zygote.py", "pdf.py", "registry.py", "scan.py", "ocr.py"}:
+        if source.name in {"worker.py", "job.py", "zygote.py", "registry.py", "scan.py", "scanned.py", "pictures.py"}:
             if isinstance(node, ast.Return) and node.value is not None and source.name == "worker.py":
                 found.update(_text(node.value))
             if isinstance(node, ast.Assign):  # reasons that are used by a name
@@ -101,6 +102,9 @@ def test_a_part_in_front_of_the_reason_does_not_change_the_advice():
     assert advice_for("contract.pdf: needs a password; and 4 more").key == "password"
     assert advice_for("cannot be opened: permission denied").key == "permission"
     assert advice_for("cannot be read: input/output error").key == "disk"
+    assert advice_for(scanned.reason(3, scanned.INSTALL)).key == "pictures"
+    assert advice_for(scanned.reason(1, scanned.WAITING)).key == "queue"
+    assert advice_for(scanned.reason(1, scanned.FAILED)).key == "unclear"
     assert advice_for("something nobody thought of") is OTHER
 
 

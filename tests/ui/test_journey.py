@@ -181,14 +181,13 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         page.get_by_text("What would you like to know?").wait_for()
         assert "2,480" not in page.content()
 
-        # Folders: what is watched, what failed and why, and what locking does.
+        # Folders: what is watched, what failed and why.
         page.get_by_role("link", name="Folders").click()
         page.get_by_test_id("folder").wait_for()
         assert str(papers) in page.get_by_test_id("folder").inner_text()
         page.get_by_role("button", name="See why, and what to do").click()
         page.get_by_text("broken.pdf").wait_for()
         page.get_by_role("link", name="Folders").click()
-        page.get_by_text("Go on watching the folders").wait_for()
         page.get_by_role("button", name="Pause").click()
         page.get_by_role("button", name="Resume").click()
         page.get_by_role("button", name="Pause").wait_for()

@@ -66,7 +66,7 @@ def open_first(page):
 
 def total(page) -> int:
     words = page.get_by_test_id("total").inner_text()
-    return int(re.search(r"of ([\d,]+) document", words)[1].replace(",", ""))
+    return int(re.search(r"([\d,]+) document", words)[1].replace(",", ""))
 
 
 def test_the_list_is_searched_by_names_and_by_words_of_the_text(library, running):
@@ -84,7 +84,7 @@ def test_the_list_is_narrowed_and_each_filter_can_be_taken_away(library, running
     library.get_by_role("button", name="More").click()
     library.get_by_label("Person").fill("whitcombe")
     library.get_by_label("Person").press("Enter")
-    chip = library.locator(".chip")
+    chip = library.locator(".narrowed")
     chip.wait_for()
     expect(library.get_by_test_id("document").first).to_contain_text("Whitcombe")
     assert total(library) == running.call("documents", person="whitcombe")["total"] < everything
@@ -200,3 +200,20 @@ def test_a_purged_document_is_gone_with_a_receipt_that_says_what_was_checked(lib
     library.get_by_text("Nothing fits").wait_for()
     assert running.call("search", query="padlock of shed nine", k=1)["hits"][0]["title"] != "allotment minutes.txt"
     assert "4711" not in library.content()
+
+
+def test_a_mailbox_opens_the_list_of_its_messages_and_a_file_without_text_says_why(library, running, papers):
+    library.get_by_text("Files", exact=True).click()
+    find(library, "Neighbours.mbox")
+    row = library.get_by_test_id("file")
+    expect(row).to_have_count(1)
+    library.get_by_role("button", name="Open file 1", exact=True).click()
+    library.locator(".narrowed").filter(has_text="Neighbours.mbox").wait_for()
+    (mailbox,) = running.call("files", text="Neighbours.mbox")["rows"]
+    expect(library.get_by_test_id("document")).to_have_count(mailbox["document_count"])
+    library.get_by_role("button", name="Take away: inside").click()
+    library.get_by_text("Files", exact=True).click()
+    find(library, "letters.zip")
+    expect(row).to_have_count(1)
+    library.get_by_role("button", name="Open file 1", exact=True).click()
+    expect(library.get_by_role("dialog")).to_contain_text("Unpack it into a watched folder")

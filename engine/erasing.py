@@ -43,7 +43,7 @@ def purge(engine: Engine, names: list[str], *, confirm: bool = False) -> dict[st
         raise StrongroomError("a purge has to be confirmed", "it cannot be undone; the file itself stays where it is")
     with opened.vault.read() as db:
         ids = [each for name in names for each in listing.resolve(db, name)]
-    return _purge(opened, ids)
+    return _purge(engine, opened, ids)
 
 
 def folders_purge(engine: Engine, path: str, *, confirm: bool = False) -> dict[str, Any]:
@@ -66,12 +66,12 @@ def folders_purge(engine: Engine, path: str, *, confirm: bool = False) -> dict[s
                 (path,),
             )
         ]
-    receipt = _purge(opened, ids)
+    receipt = _purge(engine, opened, ids)
     opened.follower.remove(Path(path), keep=False)
     return receipt
 
 
-def _purge(opened: Open, ids: list[str]) -> dict[str, Any]:
+def _purge(engine: Engine, opened: Open, ids: list[str]) -> dict[str, Any]:
     removed: list[int] = []
 
     def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:
@@ -80,6 +80,7 @@ def _purge(opened: Open, ids: list[str]) -> dict[str, Any]:
 
     receipt = purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
     opened.index.refresh(removed)
+    engine.answering.forget_all()  # what a model was given to read is in its memory
     shown: dict[str, Any] = json.loads(receipt.to_json())
     return shown
 

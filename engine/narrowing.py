@@ -40,14 +40,6 @@ _LISTED = re.compile(
     rf"(?:(?:of|all|the|my|our|any|other)\s+)*(?P<noun>{_NOUN})\b(?<=s)",
     re.IGNORECASE,
 )
-# "mail from …", "letters since …", "invoices of 2024"
-_QUALIFIED = re.compile(
-    rf"\b(?P<noun>{_NOUN})(?=\s+(?:(?:that (?:were|was) )?(?:from|sent|received|since|dated|written)\b"
-    r"|(?:in|of|after|before)\s+(?:\d{4}\b|(?:last|this) (?:week|month|year)\b"
-    r"|(?:January|February|March|April|May|June|July|August|September"
-    r"|October|November|December)\b)))",
-    re.IGNORECASE,
-)
 # "in my mails", "among the contracts"
 _INSIDE = re.compile(
     rf"\b(?:in|among|through) (?:all )?(?:of )?(?:the|my|our|all) (?P<noun>{_NOUN})\b(?<=s)", re.IGNORECASE
@@ -57,7 +49,7 @@ _MENTIONED = re.compile(rf"\b(?P<noun>{_NOUN})\b(?<=s)", re.IGNORECASE)
 _NAME = r"(?P<who>[\w.+-]+@[\w.-]+\w|[^\W\d_][\w'’-]+(?:\s+[A-Z][\w'’-]+){0,2})"
 _FROM = re.compile(rf"\s*\b(?:(?:sent|written) (?:to (?:me|us) )?)?(?:from|by)\s+(?:my\s+|our\s+)?{_NAME}")
 _WROTE = re.compile(
-    rf"\b(?:did|has|had|does)\s+(?:my\s+|our\s+)?{_NAME}\s+(?:ever\s+)?(?:write|written|send|sent|e-?mail(?:ed)?|mail(?:ed)?|repl(?:y|ied))\b"
+    rf"\b(?i:did|has|had|does)\s+(?:my\s+|our\s+)?{_NAME}\s+(?:ever\s+)?(?:write|written|send|sent|e-?mail(?:ed)?|mail(?:ed)?|repl(?:y|ied))\b"
     rf"|\b{_NAME.replace('who', 'whose')}\s+(?:wrote|mailed|e-?mailed)\b"
 )
 
@@ -66,6 +58,12 @@ _MONTH = r"(?:January|February|March|April|May|June|July|August|September|Octobe
 _WHEN = (
     rf"(?:\d{{4}}-\d\d-\d\d|\d{{4}}-\d\d|(?:\d{{1,2}}(?:st|nd|rd|th)?(?: of)? )?{_MONTH}(?:,? \d{{4}})?|(?:19|20)\d\d"
     r"|(?:last|this) (?:week|month|year)|yesterday|today)"
+)
+# "mail from …", "letters since …", "invoices of 2024"
+_QUALIFIED = re.compile(
+    rf"\b(?P<noun>{_NOUN})(?=\s+(?:(?:that (?:were|was) )?(?:from|sent|received|since|dated|written)\b"
+    rf"|(?:(?:in|of|on|after|before|until|during|between)\s+)?{_WHEN}\b))",
+    re.IGNORECASE,
 )
 _DATES = re.compile(
     rf"\s*\b(?:between (?P<between>{_WHEN}) and (?P<and>{_WHEN})|(?P<how>since|after|from|before|until|in|during|of|on)"

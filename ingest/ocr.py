@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import statistics
 import sys
+import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,8 @@ def prepare() -> None:
 def _engine() -> Any:
     # Importing openvino brings a module that calls out, unless it cannot be imported.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    # RapidOCR imports requests, to fetch models and pictures by address, which is never asked of it: not installed.
+    sys.modules.setdefault("requests", types.SimpleNamespace(Response=object))  # type: ignore[arg-type]
     from rapidocr import EngineType, RapidOCR
 
     models = Path(sys.modules["rapidocr"].__file__ or "").parent / "models"

@@ -251,8 +251,8 @@ COMMANDS = (
             " Ctrl-C stops the answer, a second time the command.",
             "ui.command_ask:ask", _ask),
     Command("model", "choose a model that writes answers", "A GGUF file that you have: `strongroom model add FILE`"
-            " reads it once, keeps its SHA-256 and refuses it when it was changed. `use none` goes back to the documents'"
-            " own sentences. Nothing is ever downloaded; docs/how-to/choose-a-model.md says how to get one.",
+            " reads it once, keeps its SHA-256 and refuses it when it was changed. `use none` goes back to the"
+            " documents' own sentences. Nothing is ever downloaded; docs/how-to/choose-a-model.md says how to get one.",
             "ui.command_model:model", _model),
     Command("history", "questions asked before", "`export` prints a conversation with its citations: file, page and"
             " the passage, word for word. What it prints is not encrypted any more.",

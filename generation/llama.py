@@ -9,10 +9,12 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from generation.writing import WriterDiedError
 BATCH = 512  # tokens of a prompt that are evaluated at once
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
 _ABORTED = 2  # of llama_decode
+_OF_ITS_MAKER = 16  # LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
 class UnavailableError(WriterDiedError):
@@ -116,7 +119,7 @@ class Model:
         self.threads = threads
         self._never = c.ggml_abort_callback()
         self._evaluated: list[int] = []  # what the context remembers
-        self.vocabulary = self._read_vocabulary()
+        self.vocabulary, self._marks = self._read_vocabulary()
         self.bos = self._text(c.llama_vocab_bos(self._vocabulary_handle))
         self.eos = self._text(c.llama_vocab_eos(self._vocabulary_handle))
 
@@ -169,10 +172,11 @@ class Model:
             )
         return context
 
-    def _read_vocabulary(self) -> Vocabulary:
+    def _read_vocabulary(self) -> tuple[Vocabulary, re.Pattern[str] | None]:
+        """Return the vocabulary, and what finds its tokens that look like <think>."""
         c, handle = self._c, self._vocabulary_handle
         buffer = ctypes.create_string_buffer(512)
-        pieces, ends = [], []
+        pieces, ends, marks = [], [], []
         to_piece, is_control, is_end = c.llama_token_to_piece, c.llama_vocab_is_control, c.llama_vocab_is_eog
         for token in range(self._size):
             if is_end(handle, token):
@@ -180,17 +184,31 @@ class Model:
                 pieces.append(b"")
                 continue
             size = 0 if is_control(handle, token) else to_piece(handle, token, buffer, 512, 0, False)
-            pieces.append(buffer.raw[:size] if size > 0 else b"")
+            piece = buffer.raw[:size] if size > 0 else b""
+            pieces.append(piece)
+            if piece[:1] == b"<" and piece[-1:] == b">" and c.llama_vocab_get_attr(handle, token) & _OF_ITS_MAKER:
+                marks.append(re.escape(piece.decode("utf-8", "replace")))
         if not ends:
             raise UnreadableModelError("the model has no token that ends an answer")
-        return Vocabulary(pieces, frozenset(ends))
+        return Vocabulary(pieces, frozenset(ends)), re.compile("|".join(marks)) if marks else None
 
     def _text(self, token: int) -> str:
         found = self._c.llama_vocab_get_text(self._vocabulary_handle, token) if token >= 0 else b""
         return (found or b"").decode("utf-8", "replace")
 
     def tokens(self, text: str, *, special: bool) -> list[int]:
-        """Return the text's tokens. `special` reads control tokens in it as such: only for a template's own text."""
+        """Return the text's tokens. `special` reads control tokens in it as such: only for a template's own text.
+
+        Without it, no token has a meaning beyond the text's letters, whatever a document says.
+        """
+        if special or not self._marks:
+            return self._tokens(text, special)
+        # llama.cpp reads <think> and the like as such in any text: cut them apart behind their first letter.
+        cuts = [0, *(found.start() + 1 for found in self._marks.finditer(text)), len(text)]
+        parts = (text[start:end] for start, end in pairwise(cuts))
+        return [token for part in parts for token in self._tokens(part, False)]
+
+    def _tokens(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         if not data:
             return []

@@ -29,8 +29,9 @@ there.
 """
 
 import codecs
+import contextlib
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -254,8 +255,19 @@ class Structure:
             if following is None:
                 return None
             state = following
-        # Half a character is the beginning of some text; where no text may come, nothing could complete it.
-        possible = step(state, "é", self._offered) or (state.mode == Mode.AFTER and pending[:1] == b"\xe3")
-        if pending and not possible:
+        if pending and not any(step(state, each, self._offered) for each in _beginning_with(pending)):
             return None
         return state, pending
+
+
+def _beginning_with(pending: bytes) -> Iterator[str]:
+    """Yield characters whose UTF-8 begins so: all where one byte is missing, else 64 of them, evenly spread.
+
+    The first of each block is among them, so that what made a beginning acceptable is there when the next byte comes.
+    """
+    missing = {0xC0: 1, 0xE0: 2, 0xF0: 3}[0xF0 if pending[0] >= 0xF0 else 0xE0 if pending[0] >= 0xE0 else 0xC0]
+    missing -= len(pending) - 1
+    yield from (each for each in _STOPS if each.encode().startswith(pending))
+    for each in range(64):
+        with contextlib.suppress(UnicodeDecodeError):
+            yield (pending + bytes([0x80 + each]) + bytes([0x80] * (missing - 1))).decode()

@@ -135,6 +135,7 @@ def _held() -> Iterator[None]:
 
 
 def _environment() -> Any:
+    import jinja2.debug  # which Jinja would load at the first error
     from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -147,6 +148,7 @@ def _environment() -> Any:
             _bounded(operator, left, right)
             return super().call_binop(context, operator, left, right)
 
+    assert jinja2.debug
     environment = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=False, extensions=[loopcontrols])
     environment.globals.update(raise_exception=_refuse, strftime_now=_now)
     environment.filters["tojson"] = _to_json

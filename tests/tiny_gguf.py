@@ -91,7 +91,10 @@ def write(
     def norm(tensor: str, size: int) -> None:
         writer.add_tensor(tensor, np.ones(size, np.float32))
 
-    add("token_embd.weight", len(tokens), width, scale=1)
+    embedding = random.normal(0, 1, (len(tokens), width)).astype(np.float32)
+    # It never refuses, and ends an answer only where nothing else may follow.
+    embedding[[number for number, token in enumerate(tokens) if number >= plain or "NO" in token]] = 0
+    writer.add_tensor("token_embd.weight", embedding)
     norm("output_norm.weight", width)
     for layer in range(layers):
         at = f"blk.{layer}"

@@ -22,7 +22,7 @@ from engine import landlock, lock, seccomp
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).with_name("inside.py")
 
-EVERYWHERE = ("engine", "page", "zygote", "worker")
+EVERYWHERE = ("engine", "page", "zygote", "worker", "writer")
 
 
 @dataclass(frozen=True)
@@ -47,30 +47,30 @@ WAYS = [
     Way("unix_datagram", ("socket", "sendto")),
     Way("datagram_pair", ("socketpair", "sendto")),
     Way("seqpacket_pair", ("socketpair",)),
-    Way("stream_pair", ("socketpair",), ("worker",)),
+    Way("stream_pair", ("socketpair",), ("worker", "writer")),
     Way("reconnect", ("connect",)),
     Way("bind_anew", ("bind",)),
-    Way("listen_anew", ("listen",), ("engine", "zygote", "worker")),
+    Way("listen_anew", ("listen",), ("engine", "zygote", "worker", "writer")),
     Way("fast_open_sendto", ("sendto",)),
     Way("fast_open_sendmsg", ("sendmsg",)),
     Way("fast_open_sendmmsg", ("sendmmsg",)),
     Way("fast_open_option", ("setsockopt",)),
-    Way("accept", ("accept", "accept4"), ("zygote", "worker")),
-    Way("passed_descriptor", ("recvmsg",), ("worker",)),
+    Way("accept", ("accept", "accept4"), ("zygote", "worker", "writer")),
+    Way("passed_descriptor", ("recvmsg",), ("worker", "writer")),
     Way("uring", ("io_uring_setup",), error="ENOSYS"),
     Way("run_program", ("execve",)),
     Way("run_descriptor", ("execveat",)),
-    Way("fork", ("fork", "clone"), ("engine", "page", "worker")),
-    Way("raw_fork", ("fork",), ("engine", "page", "worker")),
-    Way("vfork_like", ("clone",), ("engine", "page", "worker")),
+    Way("fork", ("fork", "clone"), ("engine", "page", "worker", "writer")),
+    Way("raw_fork", ("fork",), ("engine", "page", "worker", "writer")),
+    Way("vfork_like", ("clone",), ("engine", "page", "worker", "writer")),
     Way("namespace_fork", ("clone",)),
     Way("namespace", ("unshare",)),
     Way("attach", ("ptrace",)),
     Way("read_memory", ("process_vm_readv",)),
     Way("take_descriptor", ("pidfd_getfd",)),
-    Way("signal_other", ("kill",), ("engine", "page", "worker")),
-    Way("signal_group", ("kill",), ("engine", "page", "worker")),
-    Way("signal_thread", ("tgkill",), ("engine", "page", "worker")),
+    Way("signal_other", ("kill",), ("engine", "page", "worker", "writer")),
+    Way("signal_group", ("kill",), ("engine", "page", "worker", "writer")),
+    Way("signal_thread", ("tgkill",), ("engine", "page", "worker", "writer")),
     Way("signal_any_thread", ("tkill",)),
     Way("signal_descriptor", ("pidfd_send_signal",)),
     Way("type_into_terminal", ("ioctl",)),
@@ -84,8 +84,8 @@ WAYS = [
     Way("change_root", ("chroot",)),
     Way("handle", ("name_to_handle_at",)),
     Way("cut_by_name", ("truncate",)),
-    Way("change_mode", ("chmod", "fchmodat", "fchmodat2"), ("page", "zygote", "worker")),
-    Way("change_dates", ("utimensat",), ("page", "zygote", "worker")),
+    Way("change_mode", ("chmod", "fchmodat", "fchmodat2"), ("page", "zygote", "worker", "writer")),
+    Way("change_dates", ("utimensat",), ("page", "zygote", "worker", "writer")),
 ]
 
 
@@ -173,6 +173,7 @@ def test_most_ways_out_are_open_to_an_unlocked_process_here(surroundings):
         ("engine", "threads"),
         ("page", "threads"),
         ("worker", "threads"),
+        ("writer", "threads"),
         ("worker", "signal_self"),
     ],
 )
@@ -222,6 +223,7 @@ def test_landlock_lets_the_page_read_its_program_and_nothing_of_the_user(surroun
 def test_landlock_lets_a_worker_open_nothing(surroundings, escape):
     allowed = {"writable": [], "readable": []}
     assert inside(surroundings, "worker", escape, **allowed) == "refused EACCES"
+    assert inside(surroundings, "writer", escape, **allowed) == "refused EACCES"
     assert inside(surroundings, "worker", escape) == "through"
 
 
@@ -316,7 +318,7 @@ def test_the_filter_says_the_same_on_every_architecture(machine, profile):
     assert run_filter(program, audit, 63, (0,) * 6) == 0x7FFF0000
     # A pointer whose low half is zero is none the less an address; flags stand in the low half only.
     sendto = seccomp.SYSCALLS["sendto"][column]
-    plain = 0x00050001 if profile == "worker" else 0x7FFF0000
+    plain = 0x00050001 if profile in ("worker", "writer") else 0x7FFF0000
     assert run_filter(program, audit, sendto, (3, 1, 1, 0, 0, 0)) == plain
     assert run_filter(program, audit, sendto, (3, 1, 1, 0, 1 << 32, 16)) == 0x00050001
     assert run_filter(program, audit, sendto, (3, 1, 1, 1 << 32, 0, 0)) == plain

@@ -1,5 +1,6 @@
 """The best places of a search as passages: rows read, duplicates folded, neighbours joined, the room shared."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ _PAGE = re.compile(rb'\[(\d+),(\d+),"\w*",\d+,(\d+|null),\[')
 
 _ROW = """
 SELECT document.id, document.kind, document.title, document.message_id, document.sender, document.date, document.thread,
-       content.text, content.blocks
+       json_extract(document.metadata, '$.ocr_pages'), content.text, content.blocks
   FROM document JOIN content ON content.document = document.number WHERE number = ?
 """
 _PLACES = """
@@ -164,7 +165,7 @@ def _passage(
     first, last = reader.span(min(group)), reader.span(max(group))
     assert first is not None
     assert last is not None
-    number, document, kind, title, message_id, sender, date, thread, text, blocks = reader.document(lead)
+    number, document, kind, title, message_id, sender, date, thread, read, text, blocks = reader.document(lead)
     places: Any = reader.db.execute(_PLACES, (number,)).fetchall()
     shown, raw, part = places[0] if places else ("", b"", "")
     others = [path for path, _, _ in places[1:]]
@@ -194,7 +195,15 @@ def _passage(
         keyword=float(scores.keyword[lead]),
         vector=float(scores.cosine[lead]),
         why="thread" if mix[lead] > scores.mix[lead] else scores.why(lead),
+        confidence=_confidence(read, blocks, first[0], last[1]) if read else None,
     )
+
+
+def _confidence(read: str, blocks: bytes, start: int, end: int) -> float | None:
+    """The least confidence of the pages read by OCR that `text[start:end]` touches; None where it touches none."""
+    sure: dict[str, float] = json.loads(read)
+    touched = {match[3].decode() for match in _PAGE.finditer(blocks) if int(match[1]) < end and int(match[2]) > start}
+    return min((sure[page] for page in touched & sure.keys()), default=None)
 
 
 def _page(blocks: bytes, start: int) -> int | None:

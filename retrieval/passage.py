@@ -38,10 +38,13 @@ class Passage:
     """cosine between question and chunk; 0 where the chunk has no vector yet"""
     why: str
     """`identifier`, `words`, `meaning`, `words and meaning`, `name` (its document is named) or `thread`"""
+    confidence: float | None = None
+    """how sure the reading of its page is (0 to 1), where it was read from a picture; of several the least sure"""
 
 
 def hit(passage: Passage, rank: int) -> dict[str, Any]:
     """The published form of a search result; `rank` from 1. See docs/reference."""
+    read = {} if passage.confidence is None else {"confidence": passage.confidence}
     return {
         "rank": rank,
         "score": round(passage.score, 4),
@@ -58,4 +61,5 @@ def hit(passage: Passage, rank: int) -> dict[str, Any]:
         "message_id": passage.message_id,
         "sender": passage.sender,
         "date": passage.date,
+        **read,
     }

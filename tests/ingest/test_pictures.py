@@ -122,6 +122,7 @@ def test_without_the_extra_the_text_is_found_and_the_reason_says_what_would_help
     _, before, hits = begun
     assert before["mixed.pdf"] == ("partial", f"1 page is a picture: {scanned.INSTALL}")
     assert {hit["page"] for hit in hits} >= {1}
+    assert all("confidence" not in hit for hit in hits)
 
 
 def test_once_it_is_there_what_was_left_is_read(engine):
@@ -134,6 +135,7 @@ def test_a_scanned_invoice_is_found_by_its_words(engine):
     assert (hit["page"], hit["kind"]) == (1, "invoice")
     text = document_text(engine, hit["document"])["text"]
     assert text[hit["start"] : hit["end"]] == hit["quote"]
+    assert 0.9 < hit["confidence"] <= 1
     for line in INVOICE:
         assert line in text
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from generation import context, polarity, words
+from generation import addressed, context, polarity, words
 from generation.held import Held, Value, quotes, values
 from generation.names import Name, names
 from generation.sentences import LONGEST, sentences, window
@@ -72,8 +72,9 @@ def check(text: str, passages: Sequence["Passage"]) -> Checked:
         reasons = _unlike(plain, held, len(exact) + len(named) + len(quoted))
     if not reasons:
         reasons = context.misplaced(text, [v for v in exact if v.kind in ("number", "date")], held)
+    rests = [(held[each.passage], each.start, each.end) for each in supports]
     if not reasons:
-        reasons = polarity.contradicted(text, [(held[s.passage], s.start, s.end) for s in supports])
+        reasons = polarity.contradicted(text, rests) or addressed.obeyed(text, rests)
     return Checked(not reasons, "; ".join(reasons), supports, marks)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Collection, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -14,6 +15,7 @@ from retrieval import keyword
 from vault import documents
 from vault.errors import StrongroomError
 from vault.failures import UnknownDocumentError
+from vault.vault import Vault
 
 MOST_MESSAGES = 100  # of a thread
 MOST_TURNS = 50  # that cite a document
@@ -21,6 +23,9 @@ _OPENING = 200  # characters of a message
 _ATTENTION = ("failed", "partial", "unsupported", "cloud")
 _NOT_FOLLOWED = "SELECT id FROM folder WHERE paused OR state IN ('missing', 'kept')"
 _ROWS_A_COMMIT = 500  # files to be read again: a question waits for at most one such commit
+
+Grouped = list[tuple[Advice, list[int]]]
+_kept: WeakKeyDictionary[Vault, tuple[int, Grouped]] = WeakKeyDictionary()  # of the vault's generation
 
 
 def document_thread(engine: Engine, id: str) -> dict[str, Any]:  # noqa: A002 - the protocol's word
@@ -87,7 +92,7 @@ def files_attention(engine: Engine, *, group: str = "", offset: int = 0, limit: 
     in the order of the groups; and `total`, how many `rows` there are in all.
     """
     with engine.opened(used=False).vault.read() as db:
-        grouped = _grouped(db)
+        grouped = _grouped(engine.opened(used=False).vault, db)
         rows = [number for each, numbers in grouped if group in {"", each.key} for number in numbers]
         page = rows[max(0, offset) : max(0, offset) + listing.limited(limit)]
         return {
@@ -113,7 +118,9 @@ def files_again(engine: Engine, *, ids: Collection[int] = (), group: str = "") -
     with opened.vault.read() as db:
         chosen = {int(i) for i in ids}
         if group:
-            chosen |= {number for each, numbers in _grouped(db) if each.key == group for number in numbers}
+            chosen |= {
+                number for each, numbers in _grouped(opened.vault, db) if each.key == group for number in numbers
+            }
         cloud = {i for (i,) in db.execute("SELECT id FROM file WHERE state = 'cloud'")} & chosen
     count = _read_anew(opened, sorted(chosen - cloud))
     if cloud:  # looked at anew, which fetches nothing: a file that has been downloaded meanwhile is read
@@ -121,8 +128,11 @@ def files_again(engine: Engine, *, ids: Collection[int] = (), group: str = "") -
     return {"files": count + len(cloud)}
 
 
-def _grouped(db: apsw.Connection) -> list[tuple[Advice, list[int]]]:
-    """Ids of the files that need attention, by advice, the largest group first."""
+def _grouped(vault: Vault, db: apsw.Connection) -> Grouped:
+    """Ids of the files that need attention, by advice, the largest group first. Kept until the next commit."""
+    kept = _kept.get(vault)
+    if kept and kept[0] == vault.generation:
+        return kept[1]
     groups: dict[Advice, list[int]] = {}
     for number, reason, state in db.execute(
         f"SELECT id, reason, state FROM file WHERE state IN ({','.join('?' * len(_ATTENTION))}) AND folder NOT IN"
@@ -130,7 +140,9 @@ def _grouped(db: apsw.Connection) -> list[tuple[Advice, list[int]]]:
         _ATTENTION,
     ):
         groups.setdefault(advice_for(reason or state), []).append(number)
-    return sorted(groups.items(), key=lambda each: (-len(each[1]), each[0].key))
+    grouped = sorted(groups.items(), key=lambda each: (-len(each[1]), each[0].key))
+    _kept[vault] = vault.generation, grouped
+    return grouped
 
 
 def _attention_row(db: apsw.Connection, number: int) -> dict[str, Any]:

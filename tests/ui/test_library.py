@@ -149,7 +149,7 @@ def test_an_attachment_leads_to_its_mail_and_back(library, running):
     library.get_by_text("Attachments (", exact=False).wait_for()
     library.get_by_role("button", name="Open attachment 1", exact=True).click()
     library.get_by_text("Hangs on").wait_for()
-    library.get_by_role("button", name="Back", exact=True).click()
+    library.locator(".st-key-to-list button").click()  # its name ends in the key that does the same
     library.get_by_text("Attachments (", exact=False).wait_for()
 
 
@@ -216,6 +216,6 @@ def test_a_mailbox_opens_the_list_of_its_messages_and_a_file_without_text_says_w
     library.get_by_role("button", name="Take away: inside").click()
     library.get_by_text("Files", exact=True).click()
     find(library, "letters.zip")
-    expect(row).to_have_count(1)
+    expect(row).to_contain_text(["letters.zip"])
     library.get_by_role("button", name="Open file 1", exact=True).click()
     expect(library.get_by_role("dialog")).to_contain_text("Unpack it into a watched folder")

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vault.errors import StrongroomError
 
@@ -105,6 +105,11 @@ class Answering:
         """Whether this model's process is there, so that it needs no more memory."""
         kept = self._writer
         return kept is not None and kept[0] == sha256 and kept[1].alive
+
+    def held(self) -> dict[str, Any] | None:
+        """The lock report of the model's process, None where there is none."""
+        kept = self._writer
+        return kept[1].report if kept is not None and kept[1].alive else None
 
     def end(self, sha256: str) -> None:
         """End the model's process, if it is this one's."""

@@ -1,5 +1,6 @@
 """What is protected and by what, as it is now; what is not; and how to see it from outside."""
 
+import contextlib
 import json
 import os
 import time
@@ -40,7 +41,22 @@ def protection(engine: Engine, *, check: bool = False) -> dict[str, Any]:
     """What holds each process. `check` tries again, now: in this process, and by starting a worker."""
     if check:
         _check(engine)
-    return {name: dict(report) for name, report in engine.held.items()}
+    held = {name: dict(report) for name, report in engine.held.items()}
+    model = engine.answering.held()
+    if model is not None:
+        # Checked by itself when it was locked, which it was before it read a byte of the model.
+        held["writer"] = {**model, "failed": "", "pid": _writer_pid(engine.zygote.pid), "at": None}
+    return held
+
+
+def _writer_pid(zygote: int) -> int:
+    """The process of the model: the only child of the zygote that has threads. 0 where it cannot be told."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        for pid in Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split():
+            with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
+                if int(next(line for line in lines if line.startswith("Threads:")).split()[1]) > 1:
+                    return int(pid)
+    return 0
 
 
 def _check(engine: Engine) -> None:

@@ -24,21 +24,29 @@ def show() -> None:
 
 
 def _passphrase() -> None:
-    with st.expander("Change the passphrase", icon=":material/password:"):
+    # A form: what is typed into several fields comes at once, with the button. New keys empty the fields afterwards.
+    number = int(st.session_state.get("secrets-typed", 0))
+    with st.expander("Change the passphrase", icon=":material/password:"), st.form("change-secret", border=False):
         old = st.text_input(
-            "Present passphrase or recovery code", type="password", key="old-secret", autocomplete="off"
+            "Present passphrase or recovery code", type="password", key=f"old-secret-{number}", autocomplete="off"
         )
-        first = st.text_input("New passphrase", type="password", key="new-secret", autocomplete="off")
-        strength_shown(first)
-        again = st.text_input("The new one again", type="password", key="new-secret-again", autocomplete="off")
+        first = st.text_input("New passphrase", type="password", key=f"new-secret-{number}", autocomplete="off")
+        again = st.text_input(
+            "The new one again", type="password", key=f"new-secret-again-{number}", autocomplete="off"
+        )
         revoke = st.checkbox(
             "Also make the old one useless on copies made from now on",
             key="revoke",
             help="New keys and a new recovery code; the whole database is written anew, which takes its size in space "
             "and some time. Choose this if somebody may know the old passphrase.",
         )
-        if not st.button("Change it", key="change-secret", type="primary"):
+        if not st.form_submit_button("Change it", type="primary"):
+            if st.session_state.pop("secret-changed", False):
+                look.notice(
+                    "good", "the passphrase is changed", "older backups still open with the one they were made with"
+                )
             return
+        strength_shown(first)
         if len(first) < _SHORTEST:
             look.notice("warn", f"the passphrase needs {_SHORTEST} characters at least")
         elif first != again:
@@ -54,12 +62,15 @@ def _change(old: str, new: str, *, revoke: bool) -> None:
     except StrongroomError as error:
         look.failure(error)
         return
-    for key in ("old-secret", "new-secret", "new-secret-again", "revoke"):
-        st.session_state.pop(key, None)
+    _typed()
+    st.session_state["secret-changed"] = True
     if code:
         st.session_state["new-code"] = code
-        link.rerun()
-    look.notice("good", "the passphrase is changed", "older backups still open with the one they were made with")
+    link.rerun()
+
+
+def _typed() -> None:
+    st.session_state["secrets-typed"] = int(st.session_state.get("secrets-typed", 0)) + 1
 
 
 def _recovery() -> None:
@@ -68,29 +79,32 @@ def _recovery() -> None:
             _show_code(st.session_state["new-code"])
             return
         st.html(tag("p.why", "The code that you have on paper ends. The new one is shown once."))
-        secret = st.text_input("Passphrase", type="password", key="code-secret", autocomplete="off")
-        if st.button("Make a new code", key="make-code", type="primary"):
-            try:
-                with st.spinner("Making the keys, which takes a second on purpose…"):
-                    st.session_state["new-code"] = link.call("recovery", passphrase=secret)["recovery_code"]
-            except StrongroomError as error:
-                look.failure(error)
-                return
-            st.session_state.pop("code-secret", None)
-            link.rerun()
+        number = int(st.session_state.get("secrets-typed", 0))
+        with st.form("make-code", border=False):
+            secret = st.text_input("Passphrase", type="password", key=f"code-secret-{number}", autocomplete="off")
+            if st.form_submit_button("Make a new code", type="primary"):
+                try:
+                    with st.spinner("Making the keys, which takes a second on purpose…"):
+                        st.session_state["new-code"] = link.call("recovery", passphrase=secret)["recovery_code"]
+                except StrongroomError as error:
+                    look.failure(error)
+                    return
+                _typed()
+                link.rerun()
 
 
 def _show_code(code: str) -> None:
     st.html(tag("p.why", "Write it down now: it is shown only here, and the old one opens nothing any more."))
     st.html(tag("div.code", grouped(code), data_testid="new-recovery-code"))
-    typed = st.text_input("Type the new code to be sure", key="typed-code", autocomplete="off")
-    if st.button("I have it on paper", key="have-code", type="primary"):
-        if letters(typed) != letters(code):
-            look.notice("warn", "that is not the code above; compare it group by group")
-            return
-        for key in ("new-code", "typed-code"):
-            st.session_state.pop(key, None)
-        link.rerun()
+    with st.form("have-code", border=False):
+        typed = st.text_input("Type the new code to be sure", key="typed-code", autocomplete="off")
+        if st.form_submit_button("I have it on paper", type="primary"):
+            if letters(typed) != letters(code):
+                look.notice("warn", "that is not the code above; compare it group by group")
+                return
+            for key in ("new-code", "typed-code"):
+                st.session_state.pop(key, None)
+            link.rerun()
 
 
 def _backup() -> None:

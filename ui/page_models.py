@@ -16,9 +16,8 @@ _STATES = {
 }
 
 
-def show(settings: Mapping[str, Any]) -> None:
-    """The sections on models."""
-    del settings
+def show() -> None:
+    """The section on models that write."""
     lead = (
         "Without a model, an answer is made of sentences of your papers, word for word. A model writes it in its own "
         "words, on this machine; each statement is then checked against the passages it cites."
@@ -36,7 +35,6 @@ def show(settings: Mapping[str, Any]) -> None:
     elif found["why"]:
         look.notice("faint", found["why"])
     _how_to_get_one()
-    _embedding()
 
 
 def _extractive(*, used: bool) -> None:
@@ -145,7 +143,8 @@ def _how_to_get_one() -> None:
         )
 
 
-def _embedding() -> None:
+def embedding() -> None:
+    """The section on the model that finds."""
     found = link.call("embedding")
     st.html(
         tag("h2.title.small", "Finding by meaning")

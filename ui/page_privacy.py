@@ -43,7 +43,7 @@ def show() -> None:
 
 def _summary(held: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     failed = [each for each in held.values() if each.get("failed")]
-    last = min((float(each["at"]) for each in held.values()), default=0.0)
+    last = min((float(each["at"]) for each in held.values() if each.get("at")), default=0.0)
     minutes = float(found["auto_lock_minutes"])
     pairs = [
         (f"{len(held) - len(failed)} of {len(held)}", "processes kept from every network"),
@@ -87,10 +87,11 @@ def _process(name: str, report: Mapping[str, Any], commands: list[Mapping[str, s
     failed = bool(report.get("failed"))
     refused = list(report.get("refused", ()))
     state = tag("span.bad", tag("i.dot"), " not held") if failed else tag("span.good", tag("i.dot"), " locked")
-    facts = [f"process {report['pid']}"] if report.get("pid") else ["ended after its check"]
+    gone = "ended after its check" if name == "worker" else "a process"
+    facts = [f"process {report['pid']}"] if report.get("pid") else [gone]
     landlock = int(report.get("landlock") or 0)
     facts.append(f"files held by Landlock {landlock}" if landlock else "no Landlock here")
-    facts.append(f"checked {moment(float(report['at']))}")
+    facts.append(f"checked {moment(float(report['at']))}" if report.get("at") else "checked when it was started")
     chips = tag("div.chips", *(tag("span", escape(each)) for each in refused))
     return tag(
         "section.guard",

@@ -18,7 +18,9 @@ def show() -> None:
     with st.container(key="settings"):
         look.title("Settings", "Each is kept at once.")
         settings: Mapping[str, Any] = link.call("settings.get")
-        page_models.show(settings)
+        page_models.show()
+        _answering(settings)
+        page_models.embedding()
         _reading(settings)
         _locking(settings)
         page_keys.show()
@@ -52,6 +54,42 @@ def wrong(name: str) -> None:
     error = st.session_state.get(f"wrong-{name}")
     if error is not None:
         look.failure(error)
+
+
+def _answering(settings: Mapping[str, Any]) -> None:
+    """What to do with the chosen model."""
+    if not settings.get("model"):
+        return
+    written = settings["answer_mode"] == "model"
+    key = f"set-mode-{written}"
+    st.toggle("The chosen model writes answers", value=written, key=key, on_change=_mode_changed, args=(key,))
+    why("Off: answers are your papers' own sentences, unless you ask for the model at the question.")
+    wrong("answer_mode")
+    minutes = float(settings["model_idle_minutes"])
+    key = f"set-idle-{minutes:g}"
+    st.number_input(
+        "Give its memory back after minutes without a question",
+        min_value=0.0,
+        max_value=1440.0,
+        value=minutes,
+        step=5.0,
+        format="%g",
+        key=key,
+        width=300,
+        on_change=changed,
+        args=("model_idle_minutes", key),
+    )
+    why("The next question then waits until it is loaded again. 0: it stays loaded while the vault is open.")
+    wrong("model_idle_minutes")
+
+
+def _mode_changed(widget: str) -> None:
+    st.session_state.pop("wrong-answer_mode", None)
+    try:
+        mode = "model" if st.session_state[widget] else "extractive"
+        link.aside("settings.set", key="answer_mode", value=mode)
+    except StrongroomError as error:
+        st.session_state["wrong-answer_mode"] = error
 
 
 def _reading(settings: Mapping[str, Any]) -> None:

@@ -47,41 +47,49 @@ def chooser(place: str) -> None:
     found = _known()
     others = [each["name"] for each in found["rows"] if each["name"] != found["current"]]
     # The key holds the list: made elsewhere meanwhile, a vault is in it.
+    chosen_key, name_key = f"{place}-vault-{len(others)}", f"{place}-new-vault"
     chosen = st.selectbox(
         "Vault",
         [*others, _NEW],
-        key=f"{place}-vault-{len(others)}",
+        key=chosen_key,
         help="Each has its own passphrase, folders and history. Opening another locks this one.",
     )
-    name = chosen
     if chosen == _NEW:
-        name = st.text_input(
-            "Name of the new vault", key=f"{place}-new-vault", placeholder="the client's name, say", autocomplete="off"
-        )
+        st.text_input("Name of the new vault", key=name_key, placeholder="the client's name, say", autocomplete="off")
     st.html(tag("p.after", _READABLE))
-    at_door = place == "door"
-    if st.button(
-        "Go there" if at_door else "Lock this one and go there", key=f"{place}-go", icon=":material/arrow_forward:"
-    ):
-        go(name or "")
+    st.button(
+        "Go there" if place == "door" else "Lock this one and go there",
+        key=f"{place}-go",
+        icon=":material/arrow_forward:",
+        on_click=_go,
+        args=(chosen_key, name_key),
+    )
+    if "vault-failed" in st.session_state:
+        look.failure(st.session_state["vault-failed"])
+    if "locking" in st.session_state:  # from inside a dialog, the page behind it is drawn anew too
+        link.rerun()
 
 
-def go(name: str) -> None:
+def _go(chosen_key: str, name_key: str) -> None:
     """End this vault's engine; the next one is the other vault's, and the browser comes back at its door."""
+    name = str(st.session_state.get(chosen_key) or "")
+    if name == _NEW:
+        name = str(st.session_state.get(name_key) or "")
     if not name.strip():
-        look.notice("warn", "type a name for the vault first")
+        st.session_state["vault-failed"] = StrongroomError(
+            "the new vault has no name yet", "type one, the client's, say"
+        )
         return
     try:
-        link.call("vaults.switch", name=name)
+        link.aside("vaults.switch", name=name)
     except StrongroomError as error:
         from engine.client import EngineGoneError
 
         if not isinstance(error, EngineGoneError):  # it may be gone before it has answered
-            look.failure(error)
+            st.session_state["vault-failed"] = error
             return
     link.forget()
     st.session_state["locking"] = True
-    link.rerun()
 
 
 def _known() -> dict[str, Any]:

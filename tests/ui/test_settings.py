@@ -1,0 +1,170 @@
+"""The settings in a real browser: kept at once, wrong ones named where they were typed."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+PASSPHRASE = "seven copper kettles whistle"
+ANOTHER = "nine patient herons wait"
+
+
+@pytest.fixture(scope="module")
+def opened(strongroom):
+    strongroom.call("create", passphrase=PASSPHRASE)
+    return strongroom
+
+
+@pytest.fixture
+def screen(opened, watch):
+    with watch() as seen:
+        seen.page.goto(opened.another_url())
+        seen.page.get_by_role("link", name="Settings").click()
+        seen.page.get_by_test_id("embedding").wait_for()
+        yield seen.page
+        assert seen.elsewhere(opened.host) == []
+
+
+def eventually(screen, look):
+    for _ in range(100):
+        if look():
+            return
+        screen.wait_for_timeout(100)
+    raise AssertionError("it did not happen")
+
+
+def test_a_switch_is_kept_at_once_and_shows_what_is_set_elsewhere(screen, opened):
+    screen.get_by_text("Keep questions and answers").click()
+    eventually(screen, lambda: opened.call("settings.get")["history"] is False)
+    opened.call("settings.set", key="history", value=True)
+    opened.call("settings.set", key="lock_ends_engine", value=True)
+    screen.reload()
+    expect(screen.get_by_label("Keep questions and answers")).to_be_checked()
+    expect(screen.get_by_label("End the engine when it locks by itself")).to_be_checked()
+    screen.get_by_text("End the engine when it locks by itself").click()
+    eventually(screen, lambda: opened.call("settings.get")["lock_ends_engine"] is False)
+
+
+def test_the_minutes_until_the_lock_are_chosen(screen, opened):
+    screen.get_by_label("Ask for the passphrase again after").click()
+    screen.get_by_role("option", name="30 minutes").click()
+    eventually(screen, lambda: opened.call("settings.get")["auto_lock_minutes"] == 30)
+    opened.call("settings.set", key="auto_lock_minutes", value=7)
+    screen.reload()
+    expect(screen.get_by_placeholder("7 minutes").or_(screen.get_by_text("7 minutes"))).to_be_visible()
+
+
+def colours(screen):
+    """Of Streamlit's own background, and of a card of ours."""
+    return screen.evaluate(
+        "[getComputedStyle(document.querySelector('.stApp')).backgroundColor,"
+        " getComputedStyle(document.documentElement).getPropertyValue('--paper').trim()]"
+    )
+
+
+@pytest.mark.parametrize(("system", "choice", "expected"), [
+    ("light", "Dark", ["rgb(23, 25, 23)", "#1c1f1c"]),
+    ("dark", "Light", ["rgb(251, 250, 247)", "#fffefb"]),
+    ("dark", "As the system", ["rgb(23, 25, 23)", "#1c1f1c"]),
+    ("light", "As the system", ["rgb(251, 250, 247)", "#fffefb"]),
+])  # fmt: skip
+def test_the_appearance_holds_whatever_the_system_says_and_at_the_door_too(opened, watch, system, choice, expected):
+    with watch(color_scheme=system) as seen:
+        screen = seen.page
+        screen.goto(opened.another_url())
+        screen.get_by_role("link", name="Settings").click()
+        screen.get_by_text(choice, exact=True).click()
+        eventually(screen, lambda: colours(screen) == expected)
+        opened.call("lock", mode="page")
+        screen.get_by_text("Strongroom is locked").wait_for()
+        eventually(screen, lambda: colours(screen) == expected)
+        opened.call("unlock", passphrase=PASSPHRASE)
+        screen.get_by_test_id("embedding").wait_for()
+        assert colours(screen) == expected
+
+
+def fill(screen, label, words):
+    box = screen.get_by_label(label, exact=True)
+    box.fill(words)
+    box.press("Tab")
+
+
+def test_the_passphrase_is_changed_after_what_was_wrong_was_said(screen, opened):
+    screen.get_by_text("Change the passphrase").click()
+    fill(screen, "Present passphrase or recovery code", "not the passphrase")
+    fill(screen, "New passphrase", ANOTHER)
+    fill(screen, "The new one again", "another")
+    screen.get_by_role("button", name="Change it").click()
+    screen.get_by_text("The two are not the same").wait_for()
+    fill(screen, "The new one again", ANOTHER)
+    screen.get_by_role("button", name="Change it").click()
+    screen.locator(".notice.bad").wait_for()
+    fill(screen, "Present passphrase or recovery code", PASSPHRASE)
+    screen.get_by_role("button", name="Change it").click()
+    screen.get_by_text("The passphrase is changed").wait_for()
+    assert ANOTHER not in screen.content()
+    assert opened.call("unlock", passphrase=ANOTHER)["state"] == "open"
+    opened.call("passwd", old=ANOTHER, new=PASSPHRASE)
+
+
+def test_a_new_recovery_code_is_shown_once_and_typed_again(screen, opened):
+    screen.get_by_text("New recovery code").click()
+    fill(screen, "Passphrase", PASSPHRASE)
+    screen.get_by_role("button", name="Make a new code").click()
+    code = screen.get_by_test_id("new-recovery-code").inner_text()
+    fill(screen, "Type the new code to be sure", "something else")
+    screen.get_by_role("button", name="I have it on paper").click()
+    screen.get_by_text("That is not the code above").wait_for()
+    fill(screen, "Type the new code to be sure", code.lower())
+    screen.get_by_role("button", name="I have it on paper").click()
+    expect(screen.get_by_test_id("new-recovery-code")).to_have_count(0)
+    assert code not in screen.content()
+    assert opened.call("unlock", passphrase=code)["state"] == "open"
+
+
+def test_a_backup_is_written_where_it_was_typed(screen, opened, tmp_path):
+    def back_up(words):
+        box = screen.get_by_label("Write a backup to")
+        box.fill(str(words))
+        box.press("Enter")
+
+    back_up("no/full/path")
+    screen.get_by_text("is no full path").wait_for()
+    back_up(tmp_path / "nowhere" / "copy")
+    screen.get_by_text("There is no folder").wait_for()
+    back_up(opened.vault / "copy")
+    screen.get_by_text("own folders").wait_for()
+    back_up(tmp_path / "copy")
+    screen.locator(".notice.good").wait_for()
+    assert {each.name for each in (tmp_path / "copy").iterdir()} == {"header", "backup", "store-1.db"}
+    assert list(opened.state.glob("backup-*")) == []
+    known = [each["path"] for each in opened.call("privacy")["backups"] if each["reachable"]]
+    assert known == [str(tmp_path / "copy")]  # the ones that failed are not remembered
+
+
+def test_the_engine_alone_has_no_backup_written_outside(opened, tmp_path):
+    from vault.errors import StrongroomError
+
+    with pytest.raises(StrongroomError, match="nobody typed"):
+        opened.call("backup.make", target=str(tmp_path / "copy"))
+    with pytest.raises(StrongroomError):
+        opened.call("backup", target=str(tmp_path / "copy"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_embedding_model_and_its_language_are_said_plainly(screen):
+    told = screen.get_by_test_id("embedding").inner_text()
+    assert re.search(r"384 dimensions", told)
+    assert re.search(r"[0-9a-f]{64}", told)
+    expect(screen.get_by_text("in English only")).to_be_visible()
+
+
+def test_no_menu_of_streamlits_is_there(screen):
+    for words in ("Deploy", "Made with Streamlit", "Manage app", "Rerun"):
+        expect(screen.get_by_text(words)).to_have_count(0)
+    for part in ("stToolbar", "stMainMenu", "stAppDeployButton", "stDecoration", "stStatusWidget"):
+        for each in screen.get_by_test_id(part).all():
+            assert not each.is_visible(), part
+    icon = screen.evaluate("[...document.querySelectorAll('link[rel~=icon]')].map(each => each.href)")
+    assert len(icon) >= 1
+    assert all(each.startswith("data:image/svg+xml") for each in icon), icon

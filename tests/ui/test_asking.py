@@ -26,7 +26,25 @@ def papers(tmp_path_factory) -> Path:
         f'Date,Payee,Amount\n2025-03-01,"Zebedee {HOSTILE.replace(chr(34), 2 * chr(34))}",-12.00\n2025-03-02,Orchard shop,-3.50\n'
         "2025-03-03,Baker,-2.20\n2025-03-04,Baker,-2.40\n"
     )
+    _receipt(folder / "Letters" / "receipt.png")
     return folder
+
+
+def _receipt(path):
+    """A picture of a printed receipt, as from a scanner."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGB", (900, 1200), "white")
+    draw = ImageDraw.Draw(picture)
+    rows = [
+        "Penhaligon Umbrellas",
+        "Receipt 5521 of 6 May 2025",
+        "Walking umbrella, oak handle",
+        "Paid in cash: £61.40",
+    ]
+    for n, words in enumerate(rows):
+        draw.text((80, 120 + 90 * n), words, fill="black", font=ImageFont.load_default(42))
+    picture.save(path)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +159,18 @@ def test_a_row_of_a_sheet_has_the_name_of_the_sheet_and_its_header(desk):
     assert "second payment" in table.get_by_test_id("cited-row").first.inner_text()
     assert table.locator("caption").inner_text().strip()
     assert table.locator("th").count() >= 3
+
+
+def test_a_picture_is_opened_on_itself_with_the_words_that_were_read_in_it(desk):
+    pytest.importorskip("rapidocr")
+    answer = ask(desk, "How much was paid in cash for the walking umbrella at Penhaligon?")
+    panel = open_passage(desk, answer, source(answer, "receipt.png"))
+    window = panel.get_by_test_id("page-picture")
+    expect(window.locator("img")).to_be_visible()
+    box = window.get_by_test_id("box").first
+    expect(box).to_be_in_viewport(ratio=1)
+    assert inside(box, window)
+    assert "recognised in a picture" in panel.inner_text()
 
 
 def test_a_clause_stands_under_its_headings(desk):
@@ -294,15 +324,14 @@ def test_an_answer_is_copied_with_its_citations_and_saved(desk, tmp_path):
     assert "[1]" in text
     assert "£1,325" in text
     assert "Tenancy agreement 2025.docx" in text
-    answers = []
-    desk.on("response", lambda response: answers.append(response) if "/media/" in response.url else None)
     with desk.expect_download() as download:
         dialog.get_by_role("button", name="Save as Markdown").click()
     saved = tmp_path / "answers.md"
     download.value.save_as(saved)
     assert download.value.suggested_filename == "answers.md"
     assert saved.read_text().startswith("## How much is the deposit for the flat?")
-    assert [response.headers["cache-control"] for response in answers] == ["no-store"]
+    again = "url => fetch(url).then(got => got.text().then(text => [got.headers.get('cache-control'), text]))"
+    assert desk.evaluate(again, download.value.url) == ["no-store", saved.read_text()]
 
 
 def test_on_paper_there_are_questions_answers_and_sources_only(desk):
@@ -351,3 +380,54 @@ def test_a_narrow_window_shows_the_passage_over_the_answer_and_nothing_runs_out_
     desk.screenshot()
     panel.get_by_role("button", name="Close").click()
     panel.wait_for(state="detached")
+
+
+@pytest.fixture
+def model(vault, tmp_path):
+    """A small model of random weights, chosen to write the answers; it talks nonsense until it is stopped."""
+    pytest.importorskip("llama_cpp")
+    sys.path.insert(0, str(ROOT / "tests"))
+    try:
+        import tiny_gguf
+    finally:
+        sys.path.remove(str(ROOT / "tests"))
+    added = vault.call("models.add", path=str(tiny_gguf.write(tmp_path / "tiny.gguf", context=8192)))
+    vault.call("models.use", id=added["id"])
+    yield added["name"]
+    vault.call("models.remove", id=added["id"])
+
+
+def test_a_model_shows_its_sources_at_once_is_stopped_and_what_was_there_stays(vault, model, desk):
+    desk.get_by_text("Written by the model").wait_for()
+    box = desk.get_by_placeholder(re.compile("Ask "))
+    box.fill("What is the notice period of the broadband contract?")
+    box.press("Enter")
+    turn = desk.locator(".st-key-turn-0")
+    turn.get_by_test_id("found").first.wait_for()
+    assert turn.get_by_test_id("found").count() <= 8
+    expect(turn.locator(".stage")).to_have_text(re.compile("loading the model|reading|writing"))
+
+    # A source opens beside, and the answer goes on meanwhile.
+    turn.get_by_role("button", name="Open source 1", exact=True).click()
+    desk.locator(".st-key-passage-actions").wait_for()
+    expect(turn.locator(".stage")).to_have_text(re.compile("writing"), timeout=60_000)
+    turn.get_by_role("button", name="Stop").click()
+    turn.locator(".how").wait_for()
+    assert "Stopped" in turn.locator(".notice").first.inner_text()
+    expect(desk.locator(".st-key-passage-actions")).to_be_visible()
+
+    # It is kept as it was shown, and the papers' own words are one click away.
+    kept = vault.call("conversations", limit=1)["rows"][0]
+    assert vault.call("conversation", id=kept["id"])["answers"][0]["cancelled"]
+    turn.get_by_role("button", name="In the papers' own words").click()
+    verbatim = desk.locator(".st-key-turn-1")
+    verbatim.locator(".how").wait_for()
+    assert "verbatim" in verbatim.locator(".how").inner_text()
+    assert "30 days" in verbatim.get_by_test_id("statement").first.inner_text()
+
+
+def test_the_switch_asks_for_the_papers_own_words(model, desk):
+    desk.get_by_text("Verbatim", exact=True).click()
+    answer = ask(desk, "How much is the deposit for the flat?")
+    assert "verbatim" in answer.locator(".how").inner_text()
+    assert answer.get_by_test_id("found").count() == 0

@@ -132,6 +132,15 @@ def test_every_pinned_package_has_one_row_and_no_other_has():
     assert f"{len(pinned)}, pinned" in page
 
 
+@pytest.mark.parametrize("extra", ["llm", "ocr"])
+def test_every_package_of_an_extra_has_one_row(extra):
+    pinned = re.findall(r"^([a-z0-9._-]+)==", (ROOT / f"requirements-{extra}.txt").read_text(), flags=re.MULTILINE)
+    page = (ROOT / "docs/dependencies.md").read_text().partition("## Extras")[2].partition("## Left out")[0]
+    part = page.partition(f"**`{extra}`:")[2].partition("\n**`")[0]
+    rows = re.findall(r"^\| ([a-z][a-z0-9._-]*) \|", part, flags=re.MULTILINE)
+    assert sorted(each for each in rows if each != "package") == sorted(set(pinned))
+
+
 def test_packages_that_are_left_out_are_named_with_the_reason():
     lines = (ROOT / "tools/left-out.txt").read_text().splitlines()
     left_out = {line.split()[0] for line in lines if line and not line.startswith("#")}

@@ -1,5 +1,7 @@
 """A conversation as a text of its own."""
 
+import re
+
 from engine import export
 
 
@@ -42,8 +44,8 @@ def test_nothing_of_a_document_becomes_markup():
     ])])  # fmt: skip
     assert "\x1b" not in told
     assert "\x07" not in told
-    for live in ("**bold**", "[link](", "![p](", "<img", " www.evil", "http://", "https://", "a@evil", "`code`", " | "):
-        assert live not in told, live
+    bare = re.sub(r"\\.", "", told)  # without what is escaped
+    assert [live for live in ("<", "[", "](", "`", "|", "@", "://", "www.", "**") if live in bare] == []
     # and a line of a document begins nothing: all of it stands on one line, its first character escaped
     assert all(not line.startswith(("# ", "- ", "1. ")) for line in told.splitlines())
     assert "\\# Heading" in told

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("requirements.txt", "requirements-test.txt")
+EXTRAS = ("llm", "ocr", "test")
+FILES = ("requirements.txt", *(f"requirements-{each}.txt" for each in EXTRAS))
 PACKAGES = ("vault", "ingest", "retrieval", "generation", "engine", "ui")
 
 LEFT_OUT = [
@@ -43,15 +44,34 @@ def _pins(file):
 @pytest.mark.parametrize("file", FILES)
 def test_every_package_has_a_version_and_hashes_and_no_index_is_named(file):
     pins = _pins(file)
-    assert len(pins) > 10
+    assert len(pins) > 3
     assert [name for name, (_, hashes) in pins.items() if not hashes] == []
 
 
 def test_every_dependency_of_the_project_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = {name.split(" ;")[0] for file in FILES for name in _pins(file)}
-    asked = project["dependencies"] + project["optional-dependencies"]["test"]
+    assert sorted(project["optional-dependencies"]) == sorted(EXTRAS)
+    asked = project["dependencies"] + [each for extra in EXTRAS for each in project["optional-dependencies"][extra]]
     assert {_normal(re.match(r"[A-Za-z0-9._-]+", name)[0]) for name in asked} <= pinned
+
+
+def test_an_extra_pins_only_what_it_adds():
+    """Else the two files would have to agree."""
+    seen = {}
+    for file in FILES:
+        for name in _pins(file):
+            assert name not in seen, (name, file, seen[name])
+            seen[name] = file
+
+
+def test_only_one_package_is_compiled_and_what_compiles_it_is_pinned():
+    pins = _pins("requirements-llm.txt")
+    assert pins["llama-cpp-python"][1] == 1  # the source: there is no other file of it
+    assert "scikit-build-core" in pins
+    script = (ROOT / "tools" / "environment.sh").read_text()
+    assert script.count("--no-binary") == 1
+    assert script.count("--only-binary :all:") == 2
 
 
 def test_packages_that_call_out_are_not_pinned():

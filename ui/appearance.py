@@ -22,7 +22,7 @@ _COLOURS = {
         "borderColor": "#dedace",
     },
     "dark": {
-        "primaryColor": "#2e8570",
+        "primaryColor": "#2b7c69",
         "backgroundColor": "#171917",
         "secondaryBackgroundColor": "#222522",
         "textColor": "#e6e4dc",

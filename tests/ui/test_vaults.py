@@ -80,6 +80,8 @@ def test_another_vault_is_chosen_at_the_door(opened, watch):
         page.locator(".st-key-bar").wait_for()
         page.get_by_role("button", name="Lock", exact=True).click()
         page.get_by_text("Strongroom is locked").wait_for(timeout=40_000)
+        expect(page.get_by_label("Passphrase or recovery code")).to_be_enabled()  # connected to the new process
+        page.wait_for_timeout(1000)
         page.get_by_text("Another vault").click()
         expect(page.get_by_text("The names are folder names")).to_be_visible()
         page.get_by_role("button", name="Go there").click()

@@ -206,6 +206,7 @@ def test_a_purged_document_is_gone_with_a_receipt_that_says_what_was_checked(lib
 
 def test_a_mailbox_opens_the_list_of_its_messages_and_a_file_without_text_says_why(library, running, papers):
     library.get_by_text("Files", exact=True).click()
+    library.get_by_test_id("file").first.wait_for()
     find(library, "Neighbours.mbox")
     row = library.get_by_test_id("file")
     expect(row).to_have_count(1)
@@ -215,6 +216,7 @@ def test_a_mailbox_opens_the_list_of_its_messages_and_a_file_without_text_says_w
     expect(library.get_by_test_id("document")).to_have_count(mailbox["document_count"])
     library.get_by_role("button", name="Take away: inside").click()
     library.get_by_text("Files", exact=True).click()
+    library.get_by_test_id("file").first.wait_for()
     find(library, "letters.zip")
     expect(row).to_contain_text(["letters.zip"])
     library.get_by_role("button", name="Open file 1", exact=True).click()

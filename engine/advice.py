@@ -93,8 +93,8 @@ ADVICE: tuple[Advice, ...] = (
     Advice("format", r"no parser for|no known format|is not read\b|not a regular file|no pages to be",
            "Formats that are not read",
            "Read are: mail (.eml, mbox, .emlx, .msg), PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, web pages,"
-           " text, Markdown, CSV, OFX and QIF; with the extra `ocr` also pictures (JPEG, PNG, TIFF). Save or print it as"
-           " PDF, or export it as text, into a watched folder.",
+           " text, Markdown, CSV, OFX and QIF; with the extra `ocr` also pictures (JPEG, PNG, TIFF). Save or print it"
+           " as PDF, or export it as text, into a watched folder.",
            again=False),
     Advice("crashed", r"crashed|was killed|stopped on an error|ended early|closed its output|system call|output was"
                       r" (not valid|too large)|starts the parsers|lock could not be put|an error in Strongroom|"

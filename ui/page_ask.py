@@ -108,7 +108,7 @@ def _conversation(turns: list[dict[str, Any]]) -> None:
     if isinstance(failed := st.session_state.pop("failed", None), StrongroomError):
         look.failure(failed)
     if empty:
-        _beginnings()
+        _beginnings(status)
         return
     # Each turn keeps its place on the page, or for a moment a click on the new answer would reach the old one there.
     places = [st.container() for _ in range(_TURNS)]
@@ -140,7 +140,7 @@ def _mode() -> None:
     st.session_state["has_model"] = bool(used)
     if not used:
         return
-    usual = str(link.offered("settings.get", {}).get("answer_mode", "model"))
+    usual = str(link.call("settings.get")["answer_mode"])
     st.segmented_control(
         "How to answer",
         list(_MODES),
@@ -155,7 +155,7 @@ def _mode() -> None:
 
 def model() -> str:
     """The name of the model that writes, empty if there is none."""
-    found = link.offered("models", {"available": False, "rows": []})
+    found = link.call("models")
     if not found["available"]:
         return ""
     return next((str(each["name"]) for each in found["rows"] if each["used"] and each["state"] == "ready"), "")
@@ -188,9 +188,10 @@ def _welcome(status: Mapping[str, Any]) -> bool:
     return True
 
 
-def _beginnings() -> None:
+def _beginnings(status: Mapping[str, Any]) -> None:
     """What to ask first: questions that the user's own documents answer, and what was asked earlier."""
-    suggested = link.offered("suggestions", {"questions": []})["questions"]
+    # While documents come in, the engine would look for questions with every drawing.
+    suggested = [] if status.get("to_do") else link.call("suggestions")["questions"]
     if suggested:
         with st.container(key="suggested"):
             for n, question in enumerate(suggested[:6]):
@@ -211,7 +212,7 @@ def _turn(number: int, turn: Mapping[str, Any], *, newest: bool) -> None:
     elif page_filters.chips(filters):
         shown = [tag("div.chip", tag("span.faint", page_filters.NAMES[name]), tag("b", line(words, 40)))
                  for name, _, words in page_filters.chips(filters)]  # fmt: skip
-        st.html(tag("div.chips", *shown))
+        st.html(tag("div.held", *shown))
     page_answer.show(number, turn)
     with st.container(key=f"after-{number}", horizontal=True, vertical_alignment="center"):
         if st.button("Copy or export", key=f"export-{number}", icon=":material/ios_share:", type="tertiary"):

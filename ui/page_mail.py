@@ -15,7 +15,7 @@ def thread(document: Mapping[str, Any], on_open: Callable[[str], None]) -> None:
     """Draw the list of messages that `document` belongs to, if it is not the only one."""
     import streamlit as st
 
-    messages = link.offered("document.thread", {"messages": []}, id=document["id"])["messages"]
+    messages = link.call("document.thread", id=document["id"])["messages"]
     if len(messages) < 2:
         return
     at = next((n for n, each in enumerate(messages) if each["id"] == document["id"]), 0)

@@ -80,8 +80,7 @@ def test_every_screen_can_be_read_named_and_used_in_a_narrow_window(opened, watc
         found = []
         for name in SCREENS:
             go(page, name)
-            for summary in page.locator("details:not([open]) > summary").all()[:12]:
-                summary.click()
+            page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
             settle(page)
             found += stumbles(page, name)
             page.set_viewport_size({"width": NARROW, "height": 800})

@@ -20,6 +20,7 @@ RELEASED: dict[str, tuple[str, str]] = {
     "openvino": ("2026.4.1", "2026-10-01"),
     "pypdfium2": ("5.15.2", "2026-11-09"),
     "python-calamine": ("0.9.1", "2026-11-03"),
+    "rapidocr": ("3.10.0", "2026-10-08"),
     "streamlit": ("1.67.0", "2026-11-05"),
     "tokenizers": ("0.23.3", "2026-10-09"),
     "uvicorn": ("0.54.0", "2026-09-25"),
@@ -33,7 +34,7 @@ _DOES = {
     "openvino": "runs the embedding model",
     "tokenizers": "splits text for the embedding model",
     "llama-cpp-python": "runs a model that writes answers",
-    "rapidocr-onnxruntime": "reads pictures",
+    "rapidocr": "reads scans and photographs",
     "streamlit": "draws the page",
     "uvicorn": "serves the page",
 }

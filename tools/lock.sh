@@ -59,3 +59,6 @@ for system in x86_64-manylinux_2_28 aarch64-manylinux_2_35 aarch64-apple-darwin;
         echo "every package is there for $system, Python $version"
     done
 done
+
+# How old the parts that touch papers are, the page on privacy says.
+PYTHONPATH=. "$work/env/bin/python" tools/released.py "$work/env/bin/uv"

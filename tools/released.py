@@ -51,8 +51,8 @@ def rewritten(source: str, versions: dict[str, str], days: dict[str, str]) -> st
 
 def main() -> None:
     source = TABLE.read_text()
-    versions = {row[1]: row[2] for row in _ROW.finditer(source)}  # an extra that is not pinned stays as it is
-    pins = pinned((ROOT / "requirements.txt").read_text())
+    versions = {row[1]: row[2] for row in _ROW.finditer(source)}
+    pins = {name: each for path in ROOT.glob("requirements*.txt") for name, each in pinned(path.read_text()).items()}
     versions = {name: pins.get(name, version) for name, version in versions.items()}
     TABLE.write_text(rewritten(source, versions, published(versions, *(sys.argv[1:] or ["uv"]))))
 

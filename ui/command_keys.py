@@ -105,7 +105,7 @@ def backup(given: Given, options: argparse.Namespace) -> int:
         staged = Path(stack.enter_context(_staging(given))) / "backup" if by_another else target
         if by_another and (target.exists() and (not target.is_dir() or any(target.iterdir()))):
             raise StrongroomError(f"{target} is not empty", "name a folder that does not exist yet")
-        manifest = client.call("backup", target=str(staged))
+        manifest = client.call("backup", target=str(staged), lies=str(target))
         if by_another:
             _move(staged, target)
     if given.json:

@@ -168,3 +168,40 @@ def test_no_menu_of_streamlits_is_there(screen):
     icon = screen.evaluate("[...document.querySelectorAll('link[rel~=icon]')].map(each => each.href)")
     assert len(icon) >= 1
     assert all(each.startswith("data:image/svg+xml") for each in icon), icon
+
+
+def tiny_model(folder):
+    """A model of random weights, made by tests/tiny_gguf.py."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    made = folder / "tiny.gguf"
+    maker = Path(__file__).resolve().parents[1] / "tiny_gguf.py"
+    subprocess.run([sys.executable, str(maker), str(made)], check=True, capture_output=True)
+    return made
+
+
+def test_a_model_is_added_by_its_file_shown_with_its_facts_and_removed(screen, opened, tmp_path):
+    def add(path):
+        box = screen.get_by_label("Add a model by its file")
+        box.fill(str(path))
+        box.press("Enter")
+
+    (tmp_path / "note.gguf").write_text("no model at all")
+    add(tmp_path / "note.gguf")
+    screen.locator(".notice.bad").wait_for()
+    made = tiny_model(tmp_path)
+    add(made)
+    shown = screen.get_by_test_id("model")
+    shown.wait_for()
+    row = opened.call("models")["rows"][0]
+    assert row["id"] in shown.inner_text()
+    assert str(made) in shown.inner_text()
+    expect(screen.get_by_label("The chosen model writes answers")).to_be_checked()
+    screen.get_by_text("The chosen model writes answers").click()
+    eventually(screen, lambda: opened.call("settings.get")["answer_mode"] == "extractive")
+    screen.get_by_role("button", name="Remove").click()
+    expect(screen.get_by_test_id("model")).to_have_count(0)
+    assert opened.call("models")["rows"] == []
+    assert made.exists()

@@ -20,7 +20,7 @@ from vault.vault import Vault
 MOST_MESSAGES = 100  # of a thread
 MOST_TURNS = 50  # that cite a document
 _OPENING = 200  # characters of a message
-_ATTENTION = ("failed", "partial", "unsupported", "cloud")
+_ATTENTION = ("failed", "partial", "cloud", "unsupported")  # the worst first
 _NOT_FOLLOWED = "SELECT id FROM folder WHERE paused OR state IN ('missing', 'kept')"
 _ROWS_A_COMMIT = 500  # files to be read again: a question waits for at most one such commit
 
@@ -88,8 +88,8 @@ def document_again(engine: Engine, name: str) -> dict[str, Any]:
 def files_attention(engine: Engine, *, group: str = "", offset: int = 0, limit: int = 50) -> dict[str, Any]:
     """The files that were not read, or not wholly, grouped by what to do about them; one group's files by page.
 
-    Returns `groups` (key, title, what, again: whether to try again, files), largest first; `rows` of `group`, or of all
-    in the order of the groups; and `total`, how many `rows` there are in all.
+    Returns `groups` (key, title, what, again: whether to try again, files); `rows` of `group`, or of all
+    in the order of the groups (the worst first); and `total`, how many `rows` there are in all.
     """
     with engine.opened(used=False).vault.read() as db:
         grouped = _grouped(engine.opened(used=False).vault, db)
@@ -129,18 +129,24 @@ def files_again(engine: Engine, *, ids: Collection[int] = (), group: str = "") -
 
 
 def _grouped(vault: Vault, db: apsw.Connection) -> Grouped:
-    """Ids of the files that need attention, by advice, the largest group first. Kept until the next commit."""
+    """Ids of the files that need attention, by advice; kept until the next commit.
+
+    What failed comes before what is not supported, so that ten thousand photographs hide nothing; then by size.
+    """
     kept = _kept.get(vault)
     if kept and kept[0] == vault.generation:
         return kept[1]
     groups: dict[Advice, list[int]] = {}
+    worst: dict[Advice, int] = {}
     for number, reason, state in db.execute(
         f"SELECT id, reason, state FROM file WHERE state IN ({','.join('?' * len(_ATTENTION))}) AND folder NOT IN"
         " (SELECT id FROM folder WHERE state = 'kept') ORDER BY shown",
         _ATTENTION,
     ):
-        groups.setdefault(advice_for(reason or state), []).append(number)
-    grouped = sorted(groups.items(), key=lambda each: (-len(each[1]), each[0].key))
+        advice = advice_for(reason or state)
+        groups.setdefault(advice, []).append(number)
+        worst[advice] = min(worst.get(advice, len(_ATTENTION)), _ATTENTION.index(state))
+    grouped = sorted(groups.items(), key=lambda each: (worst[each[0]], -len(each[1]), each[0].key))
     _kept[vault] = vault.generation, grouped
     return grouped
 

@@ -9,7 +9,7 @@ from ui import link, look, page_document
 from ui.shown import count, escape, line, tag
 from vault.errors import StrongroomError
 
-_ROWS = 10
+_ROWS = 6
 
 
 def show() -> None:

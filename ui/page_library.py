@@ -101,7 +101,12 @@ def _nothing_yet(status: Mapping[str, Any]) -> None:
             else "Put documents into a watched folder, or watch another one under Folders.",
         )
     else:
-        look.hero("No documents yet", "Choose a folder under Folders: what lies in it appears here as it is read.")
+        look.hero("No documents yet", "Choose a folder: what lies in it appears here as it is read.")
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            if st.button("Choose a folder", key="to-folders", icon=":material/folder_open:", type="primary"):
+                from ui import page_folders
+
+                st.switch_page(st.Page(page_folders.show, title="Folders", url_path="folders"))
 
 
 # --- documents ------------------------------------------------------------------------------------------------------
@@ -320,9 +325,9 @@ def _pager(total: int, offset: int, which: str, what: str) -> None:
 def _files() -> None:
     with st.container(horizontal=True, key="file-filters", vertical_alignment="bottom"):
         text = st.text_input(
-            "Find",
+            "Name or folder",
             key="find-file",
-            placeholder="part of a name or folder",
+            placeholder="any part of it",
             autocomplete="off",
             icon=":material/search:",
             persist_state="session",

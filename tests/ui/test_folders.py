@@ -70,6 +70,8 @@ def documents(running, words) -> int:
 
 
 def test_an_empty_vault_asks_for_a_folder(folders):
+    folders.get_by_role("link", name="Library").click()
+    folders.get_by_role("button", name="Choose a folder").click()
     folders.get_by_text("Where are your papers?").wait_for()
     folders.get_by_role("button", name="Add", exact=True).click()
     folders.get_by_text("Type a folder's path first").wait_for()

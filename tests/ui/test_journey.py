@@ -158,6 +158,7 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         assert "format not supported" in listed
         assert "minutes ![x](http:__evil.example_name.png) <img src=x>.txt" in listed
         page.get_by_text("Documents", exact=True).click()
+        page.get_by_test_id("document").first.wait_for()
         _say(page, "Find", "tenancy")
         expect(page.get_by_test_id("document")).to_have_count(1)
 

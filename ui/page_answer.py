@@ -186,7 +186,7 @@ def source_line(hit: Mapping[str, Any]) -> str:
     short.append(f"page {int(hit['page'])}" if hit.get("page") else "")
     return tag(
         "div.row.found",
-        tag("div.name.plain", line(title(hit)), dir="auto"),
+        tag("div.name.asked", line(title(hit)), dir="auto"),
         tag("div.right.faint", " · ".join(line(word, 40) for word in short if word)),
         tag("div.why.faint", line(hit["quote"], 140), dir="auto"),
         data_testid="found",

@@ -104,7 +104,7 @@ def _row(row: Mapping[str, Any]) -> str:
     more = f"{count(turns, 'question')} · " if turns > 1 else ""
     return tag(
         "div.row",
-        tag("div.name.plain", line(row["question"], 160), dir="auto"),
+        tag("div.name.asked", line(row["question"], 160), dir="auto"),
         tag("div.right.faint", f"{more}{escape(_when(when))}"),
         data_testid="conversation",
     )

@@ -21,7 +21,7 @@ _ROUND, _LEAST_HIGH = 0.1, 0.34
 _BESIDE, _LEAST_WIDE = 0.05, 0.7
 """the same of its width"""
 _KEPT = 6
-"""pictures that a session keeps"""
+"""pictures of what is open"""
 
 
 def possible(document: Mapping[str, Any]) -> bool:
@@ -71,16 +71,15 @@ def _whole(whole: bool) -> None:
     st.session_state["opened"] |= {"whole": whole}
 
 
-def _picture(document: str, page: int, state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """From the engine, or from the few that the session keeps."""
-    kept: dict[Any, Mapping[str, Any]] = st.session_state.setdefault("pictures", {})
-    key = (document, page, state["start"], state["end"])
-    if key not in kept:
+def _picture(document: str, page: int, state: dict[str, Any]) -> Mapping[str, Any]:
+    """From the engine, or from the few that are kept with what is open, and go with it."""
+    kept: dict[int, Mapping[str, Any]] = state.setdefault("pictures", {})
+    if page not in kept:
         asked = {"start": state["start"], "end": state["end"]} if state["end"] > state["start"] else {}
-        kept[key] = link.call("document.picture", id=document, page=page, width=_WIDTH, **asked)
+        kept[page] = link.call("document.picture", id=document, page=page, width=_WIDTH, **asked)
         for old in list(kept)[:-_KEPT]:
             del kept[old]
-    return kept[key]
+    return kept[page]
 
 
 def html(found: Mapping[str, Any], words: str, *, whole: bool) -> str:

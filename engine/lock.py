@@ -155,9 +155,13 @@ def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
             # It forks workers and ends them when asked.
             rules["clone"] = [[Check(0, "eq", 0, _NEW_NAMESPACE)]]
             del rules["kill"], rules["tgkill"]
-        case "worker" | "writer":
-            # A writer's model computes with threads, which each process may start; nothing else sets it apart.
+        case "worker":
             refused += (*_ATTRIBUTES, *_NO_SOCKETS)
+        case "writer":
+            refused += (*_ATTRIBUTES, *_NO_SOCKETS)
+            # ARCH_REQ_XCOMP_PERM, for AMX: llama.cpp crashes with it on some machines (its issue 20824), and computes
+            # with AVX where the kernel does not permit it.
+            rules["arch_prctl"] = [[Check(0, "ne", 0x1023)]]
     return refused, {name: rule for name, rule in rules.items() if name not in refused}
 
 

@@ -45,7 +45,7 @@ class Teller:
             seconds = perf_counter() - began
             return Written((), False, "cancelled", dropped, len(tokens), 0, 0, 0.0, seconds)
         structure = Structure(offered)
-        ended, count, first = self._write(request, structure, most, heard, cancelled)
+        ended, count, first = self.write(request, structure, most, heard, cancelled)
         for line in structure.end():
             heard(Heard("writing", count, 0, line))
         state = structure.state
@@ -61,7 +61,7 @@ class Teller:
             seconds=perf_counter() - began,
         )
 
-    def _write(
+    def write(
         self,
         request: Request,
         structure: Structure,

@@ -5,6 +5,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ TEMPLATE = (
 )
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 OWN = ["<think>", "</think>"]
+RESERVED = len(CONTROL) + len(OWN)
+SPACE = "\u0120"  # stands for a space in a byte-level vocabulary
 WORDS = ["the", "rent", "is", "due", "on", "first", "of", "month", "notice", "pays", "year", "The", "It", "We", "NONE"]
 
 
@@ -40,6 +43,26 @@ def vocabulary() -> tuple[list[str], list[str]]:
                 tokens.append(spelt[0] + spelt[1])
             spelt = [spelt[0] + spelt[1], *spelt[2:]]
     return tokens, merges
+
+
+def add_tokenizer(writer: Any, size: int = 0) -> list[str]:
+    """Add the vocabulary, filled up with made-up words to `size`; return its tokens, control tokens last."""
+    import gguf
+
+    tokens, merges = vocabulary()
+    tokens += [f"{SPACE}w{number}" for number in range(size - len(tokens) - len(CONTROL) - len(OWN))]
+    plain = len(tokens)
+    tokens += [*CONTROL, *OWN]
+    normal, control, own = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([*[normal] * plain, *[control] * len(CONTROL), *[own] * len(OWN)])
+    writer.add_token_merges(merges)
+    writer.add_eos_token_id(tokens.index("<|im_end|>"))
+    writer.add_pad_token_id(tokens.index("<|endoftext|>"))
+    writer.add_add_bos_token(False)
+    return tokens
 
 
 def write(
@@ -68,18 +91,7 @@ def write(
     writer.add_rope_freq_base(10000.0)
     if window:
         writer.add_sliding_window(window)
-    tokens, merges = vocabulary()
-    tokens += [*CONTROL, *OWN]
-    normal, control, own = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(tokens)
-    plain = len(tokens) - len(CONTROL) - len(OWN)
-    writer.add_token_types([*[normal] * plain, *[control] * len(CONTROL), *[own] * len(OWN)])
-    writer.add_token_merges(merges)
-    writer.add_eos_token_id(tokens.index("<|im_end|>"))
-    writer.add_pad_token_id(tokens.index("<|endoftext|>"))
-    writer.add_add_bos_token(False)
+    tokens = add_tokenizer(writer)
     if template is not None:
         writer.add_chat_template(template)
     for key, value in fields.items():
@@ -93,7 +105,7 @@ def write(
 
     embedding = random.normal(0, 1, (len(tokens), width)).astype(np.float32)
     # It never refuses, and ends an answer only where nothing else may follow.
-    embedding[[number for number, token in enumerate(tokens) if number >= plain or "NO" in token]] = 0
+    embedding[[number for number, token in enumerate(tokens) if token in CONTROL + OWN or "NO" in token]] = 0
     writer.add_tensor("token_embd.weight", embedding)
     norm("output_norm.weight", width)
     for layer in range(layers):

@@ -266,6 +266,10 @@ def watched_by_others():
     called("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
+def matrix_unit():
+    called("arch_prctl", 0x1023, 18, 0)  # ARCH_REQ_XCOMP_PERM
+
+
 def shared_memory():
     called("shmget", 0, 4096, 0o1600)  # IPC_PRIVATE, IPC_CREAT
 

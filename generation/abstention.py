@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from generation import cues
 from generation.question import Question, Word
-from generation.ranking import NAME, Candidate, identified, share
+from generation.ranking import NAME, Candidate, identified, share, subject
 
 FEATURES = ("names_missing", "kind_missing", "identifier", "words_around", "stands_out")
 
@@ -20,6 +20,9 @@ FEATURES = ("names_missing", "kind_missing", "identifier", "words_around", "stan
 WEIGHTS: tuple[float, ...] = (-2.9441, -0.4669, -1.9918, 3.7286, 4.3083, 2.1395)
 NOWHERE = -1.2
 """for each telling word that no passage holds. Set by hand: the sets' articles hold nearly every word asked for"""
+NOT_ITS_SUBJECT = -2.0
+"""when the best sentence's document holds nothing of what the question is about. Set by hand, for the same reason:
+"the notice period of the gym" is not what an employment contract says"""
 THRESHOLD = 0.45
 """of the probability that the best sentence answers, below which nothing is said"""
 
@@ -30,6 +33,7 @@ def probability(question: Question, candidates: Sequence[Candidate]) -> float:
         return 0.0
     z = WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], features(question, candidates), strict=True))
     z += NOWHERE * len(nowhere(question, candidates))
+    z += NOT_ITS_SUBJECT * (1 - subject(question, candidates[0].around))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
 

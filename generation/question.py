@@ -1,6 +1,7 @@
 """What a question asks for, as far as its words say: no model, no guess about the documents."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from generation import cues, times, words
@@ -22,6 +23,16 @@ _DATED = re.compile(
     re.IGNORECASE,
 )
 _FILTER = re.compile(r"(?<!\S)(?:folder|kind|from|to|after|before|path):(?:\"[^\"]*\"|\S+)", re.IGNORECASE)
+
+# What the question is about, as far as small words tell: "the notice period of the gym", "Marta's contract".
+_SUBJECT = re.compile(
+    r"\b(?:of|for|in|at|with|from|by|on|about|under)\s+(?:(?:the|our|my|your|his|her|their|its|an?|this|that)\s+)?"
+    r"((?:(?!(?:is|are|was|were|be|do|does|did|has|have|had|can|may|must|shall|should|will|would|and|or|but|for|with|in|at|from|by"
+    r"|to|on|of|about|since|until|before|after|during|when|where|who|which|that|we|i|you|he|she|it|they|per|each|a|the)(?![\w-]))"
+    r"[\w'’-]+\s*){1,3})"
+    r"|\b([\w-]+)['’]s\s+(?=\w)",
+    re.IGNORECASE,
+)
 
 _NAMED = 1.5  # weight of the words of a time that is named: as telling as a name
 _LENT = 0.3  # of its weight a word keeps in the parts that only lean on it
@@ -53,6 +64,8 @@ class Question:
     """names a time itself, so that newer is not better"""
     period: times.Period | None
     """that time, where the calendar has it"""
+    subject: frozenset[str]
+    """stems of the words that say what it is about: names, what stands behind `of` and the like, owners"""
 
     @property
     def content(self) -> bool:
@@ -106,4 +119,12 @@ def _one(part: str, whole: str) -> Question:
         several=bool(_LIST.search(part)),
         dated=bool(_DATED.search(whole)),
         period=period,
+        subject=_subject(part, found, period),
     )
+
+
+def _subject(part: str, found: Mapping[str, Word], period: times.Period | None) -> frozenset[str]:
+    placed = {stem for match in _SUBJECT.finditer(part) for stem in words.stems(match[1] or match[2])}
+    named = {word.stem for word in found.values() if word.weight >= _NAMED}
+    telling = {word.stem for word in found.values() if word.weight >= 1}
+    return frozenset(((placed & telling) | named) - (period.stems if period else frozenset()))

@@ -27,6 +27,7 @@ _MOST_SENTENCES = 60  # of one passage; a chunk has some ten
 NAME = 1.4  # weight of a question's word from which it is a name or a number
 _NO_NAME = -0.3
 _NO_FIGURE = -2.0
+_NO_SUBJECT = -1.0  # where nothing of a passage and its document is what the question is about
 _PARTLY = 0.7  # what a word counts that is only the same at its beginning: roof and roofer, insurance and insured
 _ELSEWHERE = 0.6  # what a word counts that another passage of the same document holds
 _NEARLY = 0.8  # what a word counts that is taken for a slip of the question's
@@ -118,7 +119,7 @@ def ranked(question: Question, passages: Sequence["Passage"], embedder: Embedder
 
 
 def scored(question: Question, each: Candidate) -> float:
-    """Log odds that the candidate answers: what was learned, and three terms set by hand.
+    """Log odds that the candidate answers: what was learned, and four terms set by hand.
 
     The sets it was learned from ask for no lists, seldom for money, and mostly of one article that holds every name. A
     list holds several of what is asked for; "how much" is answered by a figure; a passage that lacks a name or number
@@ -127,7 +128,9 @@ def scored(question: Question, each: Candidate) -> float:
     listed = math.log(max(1, len(each.answers))) if question.several else 0.0
     figure = _NO_FIGURE if question.kind in ("amount", "percent") and not each.answers else 0.0
     named = _NO_NAME * sum(1 - each.around.get(word.stem, 0.0) for word in question.words if word.weight >= NAME)
-    return WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True)) + listed + figure + named
+    about = _NO_SUBJECT * (1 - subject(question, each.around))
+    learned = WEIGHTS[0] + sum(w * x for w, x in zip(WEIGHTS[1:], each.features, strict=True))
+    return learned + listed + figure + named + about
 
 
 def matching(question: Question, vocabulary: set[str]) -> dict[str, list[tuple[Word, float]]]:
@@ -318,6 +321,13 @@ def _features(
         float(identified(question, each.text)),
         each.when,
     )
+
+
+def subject(question: Question, around: dict[str, float]) -> float:
+    """The share of the question's subject that a passage's document holds, wherever; 1 where none was made out."""
+    if not question.subject:
+        return 1.0
+    return sum(around.get(stem, 0.0) > 0 for stem in question.subject) / len(question.subject)
 
 
 def _pairs(question: Question, text: str) -> float:

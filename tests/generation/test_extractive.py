@@ -12,6 +12,8 @@ TEXTS = {
     "note": "Orchard Cottage. The stopcock is under the kitchen sink, behind the blue bucket. Burn only dry wood.",
     "copy": "Things to know. The stopcock is under the kitchen sink, behind the blue bucket.",
     "list": "Keys of the flat\n\n- three for the door\n- two for the street door\n- one for the cellar",
+    "work": "Employment contract with Fenwick.\n\n6.2 The notice period is eight weeks, for both sides.",
+    "gym": "Ironbridge gym. The membership fee is £29.90 a month. The gym is open from 6 to 23 o'clock.",
     "long": "The stopcock, "
     + "which nobody had looked for in many years, " * 12
     + "is below the cellar stairs, they say.",
@@ -99,6 +101,14 @@ def test_what_is_not_there_is_not_answered(embedder, passages):
     assert not answer.statements
     assert list(answer.nearest) == passages
     assert answer.missing
+
+
+def test_one_documents_notice_period_is_not_that_of_another_document(embedder):
+    passages = [passage("work"), passage("gym", 2)]
+    assert not ask("What is the notice period at Fenwick?", passages, embedder).abstained
+    silent = ask("What is the notice period of the gym?", passages, embedder)
+    assert silent.abstained
+    assert "“gym” together" in silent.missing
 
 
 def test_an_abstention_names_what_no_passage_mentions(embedder):

@@ -74,3 +74,17 @@ def test_a_question_that_names_a_time_is_dated():
     assert understand("What was the rent in 2023?")[0].dated
     assert understand("What did we pay last spring?")[0].dated
     assert not understand("What is the rent?")[0].dated
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("What is the notice period of the gym?", {"gym"}),
+        ("What is Marta's notice period?", {"marta"}),
+        ("Who may pick Jonas up from the after-school club?", {"jona", "school", "club"}),
+        ("How much did the roofer charge?", set()),
+        ("What was the rent of the flat in 2023?", {"flat"}),
+    ],
+)
+def test_what_a_question_is_about_is_told_from_what_it_asks(question, subject):
+    assert understand(question)[0].subject == subject

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_SIDE = 2000  # pixels: A4 at 170 dots an inch. Smaller loses small print, larger costs and finds no more
 PAGES_AT_ONCE = 8  # a worker; its memory grows with every width of line that it meets
+_UNSURE = 0.85  # below: perhaps on its head
 THREADS = 2  # of OpenVINO: beyond that the second half of the cores is better left to whoever asks
 
 
@@ -79,7 +80,6 @@ def _engine() -> Any:
     blank = np.full((64, 256, 3), 255, dtype=np.uint8)
     blank[20:44, 20:236:12] = 0  # something to be found, so that all three models are loaded, and each code path run
     made(blank)
-    made.run_ocr_steps(blank, {"preprocess": {"ratio_h": 1.0, "ratio_w": 1.0}})
     for load in (made._load_det_model, made._load_cls_model, made._load_rec_model):  # noqa: SLF001 - no public way
         load()
     return made
@@ -112,7 +112,13 @@ def _read(image: "Image", page: int, size: tuple[float, float]) -> ReadPage:
     import numpy as np
 
     pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]  # the models were made for OpenCV's order of colours
-    result = _engine()(np.ascontiguousarray(pixels))
+    pixels = np.ascontiguousarray(pixels)
+    # The model that tells lines which stand on their head is wrong about some long ones that do not: only where much
+    # cannot be read is it asked.
+    result = _engine()(pixels, use_cls=False)
+    if _sure(result) < _UNSURE:
+        turned = _engine()(pixels, use_cls=True)
+        result = max(result, turned, key=_sure)
     if result.boxes is None or not result.txts:
         return ReadPage(page, 0.0, "")
     across, down = size[0] / image.width, size[1] / image.height
@@ -130,6 +136,14 @@ def _read(image: "Image", page: int, size: tuple[float, float]) -> ReadPage:
         return ReadPage(page, 0.0, "")
     text, blocks = arrange([Page(page, *size, tuple(_in_rows(lines)), picture=False)], ())
     return ReadPage(page, round(sure / letters, 3), text, blocks)
+
+
+def _sure(result: Any) -> float:
+    """Return how sure the reading is, 0 to 1: the mean over lines weighted by their length."""
+    if result.boxes is None or not result.txts:
+        return 0.0
+    letters = sum(map(len, result.txts))
+    return float(sum(score * len(text) for score, text in zip(result.scores, result.txts, strict=True)) / letters)
 
 
 def _in_rows(lines: list[PageLine]) -> Iterator[PageLine]:

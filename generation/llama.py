@@ -236,8 +236,8 @@ class Model:
         """
         common = self._keep(tokens)
         asked = self._c.ggml_abort_callback(lambda _: cancelled())
-        # It is asked at each of a network's operations, which costs nothing beside hundreds of tokens at once, but 3 %
-        # beside a single one: `write` does without.
+        # It is asked at each of a network's operations, hundreds of times: nothing beside a batch of a prompt, but
+        # much beside a single token. `write` does without.
         self._c.llama_set_abort_callback(self._context, asked, None)
         try:
             for start in range(common, len(tokens), BATCH):

@@ -49,7 +49,7 @@ def _summary(held: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         (f"{len(held) - len(failed)} of {len(held)}", "processes kept from every network"),
         (moment(last), "last check of all"),
         (f"{minutes:g} min" if minutes else "never", "unused, until it locks itself"),
-        (str(len(found["backups"])), "backups known"),
+        (str(len(found["backups"])), "backup known" if len(found["backups"]) == 1 else "backups known"),
     ]
     st.html(tag("div", look.facts(pairs), data_testid="privacy-facts"))
     for name, each in held.items():

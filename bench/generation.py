@@ -28,7 +28,7 @@ from generation.structure import Structure
 from generation.writing import Heard, Line, Request, Turn, Written
 from tests import tiny_gguf
 
-CONTEXT, PROMPT, ANSWER, ROUNDS = 4096, 256, 24, 2
+CONTEXT, PROMPT, ANSWER, ROUNDS = 4096, 1024, 96, 5
 PASSAGE = "The rent is due on the first of the month, and the notice pays each year. "
 
 

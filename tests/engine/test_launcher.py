@@ -457,13 +457,34 @@ def test_the_launcher_goes_to_nothing_but_a_vault_beside_this_one(start, tmp_pat
     (tmp_path / "link").symlink_to(tmp_path / "vault")
     (tmp_path / "file").write_text("strongrm")
     before = running.roles()
-    names = ["", ".", "..", "../x", "/etc", "a/b", "a\0b", ".hidden", "papers", "link", "file", "state", "vault", "x" * 61]
+    names = [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/etc",
+        "a/b",
+        "a\0b",
+        ".hidden",
+        "papers",
+        "link",
+        "file",
+        "state",
+        "vault",
+        "x" * 61,
+    ]
     for name in names:
         with pytest.raises(StrongroomError):
             running.call("vaults.switch", name=name)
     assert running.roles() == before
     assert running.call("status")["state"] == "open"
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == ["bin", "link", "papers", "state", "vault"]
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == [
+        "bin",
+        "link",
+        "papers",
+        "state",
+        "vault",
+    ]
 
 
 def test_a_file_in_another_vaults_folder_is_not_opened_either(start, tmp_path):

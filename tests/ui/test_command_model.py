@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 180  # for a command on a machine that is busy
+SECONDS = 400  # for a command on a machine that is busy: random weights go on to the last token they may write
 RENT = "The rent of the boat house is 140 pounds a month.\n"
 
 
@@ -49,7 +49,7 @@ def tiny(tmp_path_factory):
     spec = importlib.util.spec_from_file_location("tiny_gguf", ROOT / "tests" / "tiny_gguf.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.write(tmp_path_factory.mktemp("model") / "tiny.gguf", context=4096)
+    return module.write(tmp_path_factory.mktemp("model") / "tiny.gguf", context=2048)
 
 
 @pytest.fixture(scope="module")
@@ -102,20 +102,13 @@ def test_the_history_is_listed_searched_shown_exported_and_removed(person):
     assert "cost?" not in person.ok("history")
 
 
-def test_ctrl_c_stops_the_answer_and_a_second_one_the_command(person):
-    """At a terminal, where it reaches every process of the command."""
+def test_ctrl_c_stops_the_answer_and_not_the_command(person):
+    """It reaches every process of the command: the model's must not die of it."""
     controller, terminal = pty.openpty()
-
-    def own_terminal():
-        import fcntl
-        import termios
-
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     child = subprocess.Popen(
         [sys.executable, "-m", "ui.command", "ask", "How much is the rent of the boat house?"], stdin=terminal,
         stdout=terminal, stderr=terminal, cwd=person.home, env=person.environment(), start_new_session=True,
-        preexec_fn=own_terminal,
     )  # fmt: skip
     os.close(terminal)
     screen, pressed, until = b"", False, time.monotonic() + SECONDS
@@ -127,11 +120,10 @@ def test_ctrl_c_stops_the_answer_and_a_second_one_the_command(person):
                 break
             screen += block
         if not pressed and (b"loading the model" in screen or b"reading " in screen):
-            os.write(controller, b"\x03")
+            os.killpg(child.pid, signal.SIGINT)  # as a terminal does: all of them
             pressed = True
     os.close(controller)
     code = child.wait(timeout=20)
     assert pressed, screen
     assert b"stopping the answer" in screen
     assert code == 0, (code, screen)  # the first one ends the answer only
-    assert signal.SIGINT != -code

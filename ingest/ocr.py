@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LONGEST_SIDE = 2000  # pixels: A4 at 170 dots an inch. Smaller loses small print, larger costs and finds no more
-PAGES_AT_ONCE = 8  # a worker; its memory grows with every width of line that it meets
+PAGES_AT_ONCE = 4  # a worker: its memory grows with every width of line, and 120 s of processor are for all of them
 _UNSURE = 0.85  # below: perhaps on its head
 THREADS = 2  # of OpenVINO: beyond that the second half of the cores is better left to whoever asks
 

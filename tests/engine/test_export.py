@@ -65,7 +65,9 @@ def test_an_abstention_says_what_is_missing_and_shows_the_nearest():
 
 
 def test_a_reader_is_told_how_the_answer_came_about():
-    told = export.text([answer(mode="Tiny", cancelled=True, left_out=[{}, {}], full_question="How much is the garage?")])
+    told = export.text(
+        [answer(mode="Tiny", cancelled=True, left_out=[{}, {}], full_question="How much is the garage?")]
+    )
     assert "understood as: How much is the garage?" in told
     assert "written by Tiny" in told
     assert "stopped before its end" in told

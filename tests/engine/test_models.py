@@ -77,7 +77,9 @@ def test_a_model_is_known_by_its_sha256_and_described(engine, model):
 
 def test_adding_tells_how_much_was_read(engine, tmp_path):
     heard = []
-    row = models.add(engine, str(tiny(tmp_path / "one.gguf")), notify=lambda method, params: heard.append((method, params)))
+    row = models.add(
+        engine, str(tiny(tmp_path / "one.gguf")), notify=lambda method, params: heard.append((method, params))
+    )
     models.remove(engine, row["id"])
     assert heard[-1] == ("progress", {"read": row["size"], "of": row["size"]})
 
@@ -267,7 +269,11 @@ def test_statements_come_as_they_are_made_those_left_out_too(engine, model, monk
     Scripted(monkeypatch)
     heard = []
     answer = ask(engine, QUESTION, notify=lambda method, params: heard.append((method, params)))
-    said = [(params["left_out"], params["index"], params["statement"]["text"]) for method, params in heard if method == "statement"]
+    said = [
+        (params["left_out"], params["index"], params["statement"]["text"])
+        for method, params in heard
+        if method == "statement"
+    ]
     assert said == [(False, 0, "It is 85 pounds."), (True, 0, "It is 99 pounds.")]
     assert answer["left_out"][0]["note"] == "99"
 

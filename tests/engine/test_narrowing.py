@@ -16,7 +16,9 @@ TODAY = dt.date(2026, 11, 22)  # a Sunday
 def db():
     made = apsw.Connection(":memory:")
     schema.migrate(made)
-    made.execute("INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, x'00', '/home/ada/Papers', 0, 0, 0)")
+    made.execute(
+        "INSERT INTO folder (id, path, shown, added, device, inode) VALUES (1, x'00', '/home/ada/Papers', 0, 0, 0)"
+    )
     made.execute(
         "INSERT INTO file (folder, path, shown, size, mtime_ns, inode, state, changed)"
         " VALUES (1, x'01', '/home/ada/Papers/Cottage/roof.txt', 0, 0, 0, 'done', 0)"
@@ -82,7 +84,10 @@ def test_a_sender_is_only_one_that_the_vault_has(db):
 
 
 def test_the_words_of_a_filter_are_not_looked_for(db):
-    assert understood(db, "Which mails from Anna since March 2025 mention the roof?").text == "Which mails mention the roof?"
+    assert (
+        understood(db, "Which mails from Anna since March 2025 mention the roof?").text
+        == "Which mails mention the roof?"
+    )
     assert understood(db, "rent from:agency").text == "rent"
 
 

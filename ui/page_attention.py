@@ -50,8 +50,8 @@ def _group(group: Mapping[str, Any]) -> None:
     offset = int(st.session_state.get("attention-offset", 0))
     found = link.call("files.attention", group=group["key"], offset=offset, limit=_ROWS)
     if group["again"]:
-        words = "Read it again" if found["total"] == 1 else f"Read all {found['total']:,} again"
-        if st.button(words, key="again-all", icon=":material/refresh:"):
+        one = found["total"] == 1
+        if st.button("Read it again" if one else "Read all of them again", key="again-all", icon=":material/refresh:"):
             _again(group=group["key"])
     with st.container(key="attention-rows"):
         for n, row in enumerate(found["rows"]):

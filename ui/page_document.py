@@ -81,9 +81,13 @@ def show() -> None:
 
 def _buttons(state: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, key="document-buttons", vertical_alignment="center"):
-        words = "Back" if state.get("back") else "Back to the list"
         st.button(
-            words, key="to-list", icon=":material/arrow_back:", type="tertiary", on_click=_go_back, shortcut="Esc"
+            "Back" if state.get("back") else "Back to the list",
+            key="to-list",
+            icon=":material/arrow_back:",
+            type="tertiary",
+            on_click=_go_back,
+            shortcut="Esc",
         )
         st.space("stretch")
         place: Place | None = state.get("place")

@@ -135,8 +135,13 @@ def _folder(folder: Mapping[str, Any]) -> None:
         paused = bool(folder["paused"])
         # One button with one key: were they two that take turns, a click while they change places would reach neither.
         icon = ":material/play_arrow:" if paused else ":material/pause:"
-        resume = "Watch again" if folder["state"] == "kept" else "Resume"
-        if st.button(resume if paused else "Pause", key=f"pause-{folder['id']}", icon=icon, type="tertiary"):
+        kept = folder["state"] == "kept"
+        if st.button(
+            "Pause" if not paused else "Watch again" if kept else "Resume",
+            key=f"pause-{folder['id']}",
+            icon=icon,
+            type="tertiary",
+        ):
             _do("folders.resume" if paused else "folders.pause", folder)
         if st.button(
             "Moved…", key=f"moved-{folder['id']}", icon=":material/drive_file_move:", type="tertiary",

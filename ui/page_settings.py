@@ -68,7 +68,7 @@ def _answering(settings: Mapping[str, Any]) -> None:
     minutes = float(settings["model_idle_minutes"])
     key = f"set-idle-{minutes:g}"
     st.number_input(
-        "Give its memory back after minutes without a question",
+        "Minutes until its memory is given back",
         min_value=0.0,
         max_value=1440.0,
         value=minutes,
@@ -79,7 +79,7 @@ def _answering(settings: Mapping[str, Any]) -> None:
         on_change=changed,
         args=("model_idle_minutes", key),
     )
-    why("The next question then waits until it is loaded again. 0: it stays loaded while the vault is open.")
+    why("Without a question; the next one then waits until it is loaded again. 0: it stays loaded.")
     wrong("model_idle_minutes")
 
 

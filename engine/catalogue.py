@@ -1,6 +1,6 @@
 """The documents as a list: found, filtered, sorted, and a screenful of them at a time.
 
-Measured at 20,000 documents: a scan of the table's short columns takes 1 to 10 ms, so there is no index to keep, and
+Measured at 20,000 documents: a scan takes 1 to 10 ms, a sorted screenful 5 to 30, so there is no index to keep, and
 totals are counted each time. What costs is joining the places of every document, so only the shown rows' are.
 """
 
@@ -76,13 +76,17 @@ def list_documents(
     where, values = _conditions(wanted)
     clause = " AND ".join(where) or "1"
     ordered = order(_ORDER, sort, descending=descending)
-    total = int(db.execute(f"SELECT count(*) FROM document WHERE {clause}", values).get)
-    rows: list[Any] = db.execute(
-        "SELECT number, id, kind, title, sender, recipients, date, pages, note, metadata FROM document"
-        f" WHERE {clause} ORDER BY {ordered}, number LIMIT ? OFFSET ?",
-        (*values, limited(limit), min(max(0, offset), total)),
-    ).fetchall()
-    return {"total": total, "rows": [_row(db, row) for row in rows]}
+    # Numbers alone are sorted: with all columns in the sorter, the last screen took twice as long.
+    query = f"SELECT number FROM document WHERE {clause} ORDER BY {ordered}, number"
+    first, most = max(0, offset), limited(limit)
+    numbers: list[Any]
+    if wanted.text:  # all of them, because counting apart would search for the words twice
+        found: list[Any] = db.execute(query, values).fetchall()
+        total, numbers = len(found), found[first : first + most]
+    else:
+        total = int(db.execute(f"SELECT count(*) FROM document WHERE {clause}", values).get)
+        numbers = list(db.execute(f"{query} LIMIT ? OFFSET ?", (*values, most, min(first, total))))
+    return {"total": total, "rows": [_row(db, number) for (number,) in numbers]}
 
 
 def facets(db: apsw.Connection) -> dict[str, Any]:
@@ -110,8 +114,12 @@ def facets(db: apsw.Connection) -> dict[str, Any]:
     }
 
 
-def _row(db: apsw.Connection, row: Sequence[Any]) -> dict[str, Any]:
-    number, document, kind, title, sender, recipients, day, pages, note, metadata = row
+def _row(db: apsw.Connection, number: int) -> dict[str, Any]:
+    found: Any = db.execute(
+        "SELECT id, kind, title, sender, recipients, date, pages, note, metadata FROM document WHERE number = ?",
+        (number,),
+    ).fetchone()
+    document, kind, title, sender, recipients, day, pages, note, metadata = found
     places: list[Any] = db.execute(
         "SELECT file.shown, part, folder.shown FROM location JOIN file ON file.id = location.file"
         " JOIN folder ON folder.id = file.folder WHERE location.document = ? ORDER BY file.shown, part LIMIT ?",
@@ -148,9 +156,7 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
         values += wanted.kind.split(",")
     if wanted.state:
         if unknown := [each for each in wanted.state.split(",") if each not in _STATES]:
-            raise StrongroomError(
-                f"no document is in the state {unknown[0]!r}", f"there are {', '.join(_STATES)}"
-            )
+            raise StrongroomError(f"no document is in the state {unknown[0]!r}", f"there are {', '.join(_STATES)}")
         where.append("(" + " OR ".join(f"({_STATES[each]})" for each in wanted.state.split(",")) + ")")
     if wanted.folder is not None:
         where.append(_OF_FILES.format("file.folder = ?"))

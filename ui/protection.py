@@ -16,7 +16,7 @@ def keep(report: "Report", port: int) -> None:
 
 
 def own(*, check: bool = False) -> dict[str, Any]:
-    """Return this process's report with `pid`, `at`, `port`, and in `failed` what went through. Empty where nothing was kept.
+    """Return this process's report with `pid`, `at`, `port`, and in `failed` what went through; empty if none was kept.
 
     `check` tries again what must be refused.
     """

@@ -55,28 +55,16 @@ def _entry(row: Mapping[str, Any]) -> None:
         if look.pick(f"asked-{key}", _row(row), "Open conversation"):
             _resume(key)
             st.rerun()
-        if st.session_state.get("history-sure") == key:
-            st.html(tag("span.bad", "For good?"), width="content")
-            if st.button("Delete", key=f"sure-{key}", type="primary"):
-                _remove(key)
-            st.button("Keep", key=f"kept-{key}", type="tertiary", on_click=_sure, args=("",))
-        else:
-            icon = ":material/delete:"
-            st.button("Delete…", key=f"delete-{key}", icon=icon, type="tertiary", on_click=_sure, args=(key,))
-
-
-def _sure(key: str) -> None:
-    st.session_state["history-sure"] = key
+        with st.popover("Delete…", icon=":material/delete:", type="tertiary"):
+            st.button("Delete for good", key=f"sure-{key}", type="primary", on_click=_remove, args=(key,))
 
 
 def _remove(key: str) -> None:
     from ui import page_ask
 
     link.call("conversation.remove", id=key)
-    _sure("")
     if st.session_state.get("conversation") == key:
         page_ask.anew()
-    st.rerun(scope="fragment")
 
 
 def _resume(key: str) -> None:

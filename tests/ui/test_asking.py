@@ -307,12 +307,12 @@ def test_history_is_searched_opened_and_deleted(desk, vault):
     search.press("Enter")
     expect(found).to_have_count(1)
     drawer.get_by_role("button", name="Delete…").click()
-    drawer.get_by_role("button", name="Keep").click()
-    drawer.get_by_role("button", name="Delete…").click()
-    drawer.get_by_role("button", name="Delete", exact=True).click()
+    assert vault.call("conversations")["total"] == before
+    desk.get_by_role("button", name="Delete for good").click()
     drawer.get_by_text("Nothing was asked with these words").wait_for()
     assert vault.call("conversations")["total"] == before - 1
-    desk.keyboard.press("Escape")
+    drawer.get_by_role("button", name="Close").click()
+    expect(drawer).to_have_count(0)
     expect(desk.locator("[class*='st-key-turn-']")).to_have_count(0)
 
 

@@ -100,7 +100,7 @@ def evaluate(papers: Papers, asked: Sequence[Asked], writer: Writer, *, loud: bo
         tally.seconds += time.perf_counter() - began
         tally.answers.append((each, answer))
         if loud:
-            print(f"{each.question}  {'abstained: ' + answer.missing if answer.abstained else answer.fell_back}")
+            print(f"{each.question}  {answer.missing if answer.abstained else answer.fell_back}", flush=True)
             for statement in answer.statements:
                 print(f"    + {statement.text}")
             for statement in answer.left_out:

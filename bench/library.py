@@ -39,8 +39,38 @@ WORD = "quagmireville"
 """a word that stands in a few documents, so that a question has an answer"""
 
 _KINDS = ("mail", "mail", "mail", "mail", "mail", "contract", "invoice", "letter", "statement", "document")
-_NAMES = "Abel Bright Conrad Dunn Ellis Frost Grant Hale Ivers Jansen Keller Lowe Marsh Nolan Otto Price".split()
-_SUBJECTS = "Offer Lease Minutes Invoice Delivery Notice Insurance Travel Report Estimate Meeting Contract".split()
+_NAMES = [
+    "Abel",
+    "Bright",
+    "Conrad",
+    "Dunn",
+    "Ellis",
+    "Frost",
+    "Grant",
+    "Hale",
+    "Ivers",
+    "Jansen",
+    "Keller",
+    "Lowe",
+    "Marsh",
+    "Nolan",
+    "Otto",
+    "Price",
+]
+_SUBJECTS = [
+    "Offer",
+    "Lease",
+    "Minutes",
+    "Invoice",
+    "Delivery",
+    "Notice",
+    "Insurance",
+    "Travel",
+    "Report",
+    "Estimate",
+    "Meeting",
+    "Contract",
+]
 _ROOT = Path(__file__).resolve().parents[1]
 _LAUNCH = (
     "import sys; from pathlib import Path; from engine.launcher import launch;"
@@ -55,9 +85,9 @@ def main() -> None:
         fill(folder, count)
         size = sum(each.stat().st_size for each in (folder / "vault").iterdir()) / 1e6
         print(f"{count:,} documents, vault of {size:.0f} MB")
-        with launched(folder) as (engine, url), browser() as opened:
+        with launched(folder) as engine, browser() as opened:
             listing(engine)
-            clicks(engine, opened, url)
+            clicks(engine, opened)
 
 
 def fill(folder: Path, count: int) -> None:
@@ -94,9 +124,13 @@ def _add(db: Any, n: int, chance: random.Random, texts: list[str], vectors: Any)
     starts = (0, len(texts[0]) + 1)
     pieces = [Chunk(at, at + len(text)) for at, text in zip(starts, texts, strict=True)]
     folder = 1 if kind == "mail" else 2 if kind in {"contract", "letter", "document"} else 3
-    path = f"/made/{('Mail', 'Contracts', 'Money')[folder - 1]}/{2005 + n % 20}/{title}.{'eml' if folder == 1 else 'pdf'}"
+    path = (
+        f"/made/{('Mail', 'Contracts', 'Money')[folder - 1]}/{2005 + n % 20}/{title}.{'eml' if folder == 1 else 'pdf'}"
+    )
     identity = hashlib.sha256(f"{n}".encode()).hexdigest()
-    metadata = {"date": day, "sender": person, "recipients": "Me <me@home.example>"} if kind == "mail" else {"date": day}
+    metadata = (
+        {"date": day, "sender": person, "recipients": "Me <me@home.example>"} if kind == "mail" else {"date": day}
+    )
     blocks = tuple(Block(piece.start, piece.end, "paragraph", 0, None) for piece in pieces)
     made = Document(identity, kind, title, body, blocks, metadata=metadata)
     keys = [hashlib.blake2b(f"{n}-{m}".encode(), digest_size=16).digest() for m in range(len(pieces))]
@@ -123,7 +157,13 @@ _ASKED: dict[str, dict[str, Any]] = {
     "by path": {"sort": "path"},
     "two words in names or text": {"text": "notice keller", "inside": True},
     "a letter that is everywhere": {"text": "e", "inside": True},
-    "kind, folder, person and years": {"kind": "mail", "folder": 1, "person": "keller", "after": "2010", "before": "2019"},
+    "kind, folder, person and years": {
+        "kind": "mail",
+        "folder": 1,
+        "person": "keller",
+        "after": "2010",
+        "before": "2019",
+    },
     "only partly read": {"state": "partial,embedding"},
 }
 
@@ -147,7 +187,7 @@ def timed(work: Callable[[], object]) -> float:
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
-def clicks(engine: Any, browser: Any, url: str) -> None:
+def clicks(engine: Any, browser: Any) -> None:
     """First paint, and clicks until what was asked for is painted, in a browser with an empty cache."""
     paints = [_first_paint(engine, browser) for _ in range(6)]
     report("first paint of the unlocked page", paints[1:], 1500)
@@ -241,8 +281,8 @@ def report(name: str, times: list[float], most: int) -> None:
 
 
 @contextmanager
-def launched(folder: Path) -> Iterator[tuple[Any, str]]:
-    """Strongroom with its page on the vault in `folder`, unlocked: a client of its engine, and an address."""
+def launched(folder: Path) -> Iterator[Any]:
+    """Strongroom with its page on the vault in `folder`, unlocked: a client of its engine."""
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(_ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-c", _LAUNCH, str(folder / "vault"), str(folder / "state")],
@@ -253,13 +293,12 @@ def launched(folder: Path) -> Iterator[tuple[Any, str]]:
     )
     try:
         assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        if not url:
+        if not process.stdout.readline().strip():
             sys.exit("strongroom did not start")
         with client.connect(folder / "vault", folder / "state") as engine:
             engine.call("unlock", passphrase=PASSPHRASE)
             engine.call("settings.set", key="auto_lock_minutes", value=0)
-            yield engine, url
+            yield engine
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,7 @@ _ASKED: dict[str, dict[str, Any]] = {
 def listing(engine: Any) -> None:
     """How long the engine takes for a screenful."""
     for name, asked in _ASKED.items():
-        times = sorted(timed(lambda asked=asked: engine.call("documents", limit=15, **asked)) for _ in range(9))
+        times = sorted(timed(partial(engine.call, "documents", limit=15, **asked)) for _ in range(9))
         print(f"list, {name}: median {times[4]:.0f} ms, most {times[-1]:.0f} ms (asked for: at most 50 ms)")
     times = sorted(timed(lambda: engine.call("documents.facets")) for _ in range(9))
     print(f"what to narrow by, with counts: median {times[4]:.0f} ms, most {times[-1]:.0f} ms")
@@ -295,7 +296,10 @@ def launched(folder: Path) -> Iterator[Any]:
         assert process.stdout is not None
         if not process.stdout.readline().strip():
             sys.exit("strongroom did not start")
-        with client.connect(folder / "vault", folder / "state") as engine:
+        connected = client.connect(folder / "vault", folder / "state")
+        if connected is None:
+            sys.exit("strongroom does not answer")
+        with connected as engine:
             engine.call("unlock", passphrase=PASSPHRASE)
             engine.call("settings.set", key="auto_lock_minutes", value=0)
             yield engine

@@ -22,6 +22,7 @@ from engine import wire
 from engine.zygote import Zygote
 from ingest import picture
 from ingest.registry import Context, parse
+from vault.records import MIN_PICTURE_WIDTH
 
 DOTS = 150  # an inch
 _MONTHS = {
@@ -118,7 +119,7 @@ def _read(zygote: Zygote, paper: Path, pages: int) -> list[wire.ReadPage]:
     read = []
     for page in range(1, pages + 1):
         with paper.open("rb") as file:
-            _, _, size, _ = picture.pdf_page(file, page, picture.MIN_WIDTH)
+            _, _, size, _ = picture.pdf_page(file, page, MIN_PICTURE_WIDTH)
             image, *_ = picture.pdf_page(file, page, round(size[0] * DOTS / 72))
         with tempfile.TemporaryFile(suffix=".png") as scan:
             data = io.BytesIO()

@@ -21,6 +21,7 @@ import apsw
 
 from engine import listing, looks, settings
 from engine.answering import Answering
+from engine.drawn import Drawn
 from engine.zygote import Zygote
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
@@ -81,6 +82,7 @@ class Engine:
         self._page_locked = False
         self._embedder = _Loading(load)
         self.answering = Answering()
+        self.drawn = Drawn()
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -153,7 +155,7 @@ class Engine:
 
     def lock(self, *, mode: str = "all") -> dict[str, Any]:
         """`all` ends this process, and with it all that it has in memory; `page` asks for the passphrase again."""
-        self.answering.close()
+        self._hide()
         if mode == "page":
             self._page_locked = True
         else:
@@ -169,7 +171,7 @@ class Engine:
         """Stop the work and close the vault."""
         with self._opening:
             opened, self._open = self._open, None
-        self.answering.close()
+        self._hide()
         if opened:
             opened.follower.stop()
             opened.pipeline.stop()
@@ -275,9 +277,14 @@ class Engine:
         minutes = self.settings.auto_lock_minutes
         if self._open and not self._page_locked and minutes and self._now() - self._active > minutes * 60:
             self._page_locked = True
-            self.answering.close()
+            self._hide()
             if self.settings.lock_ends_engine:
                 self.ended.set()
+
+    def _hide(self) -> None:
+        """Let go of what would still hold a document's words after locking."""
+        self.answering.close()
+        self.drawn.forget()
 
     def _watch_the_clock(self) -> None:
         while not self.ended.wait(1.0) and self._open:

@@ -7,29 +7,23 @@ worker draw the page. What comes back is checked like every other record (`engin
 import base64
 import os
 import stat
-import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from engine import listing, wire
+from engine.drawn import Drawn
 from engine.engine import Engine
-from engine.zygote import WorkerDiedError, Zygote, sha256_of
-from ingest.picture import MAX_WIDTH, MIN_WIDTH, Letters, Picture
+from engine.zygote import WorkerDiedError, Zygote
 from ingest.registry import UnreadableError, UnsupportedError
 from vault import documents
 from vault.errors import StrongroomError
-from vault.records import Block, Line
-from vault.vault import Vault
+from vault.records import MAX_PICTURE_WIDTH, MIN_PICTURE_WIDTH, Block, Letters, Line, Picture
 
 Box = tuple[float, float, float, float]
 
 SECONDS = 20.0  # for one page; the slowest of the public files takes 4
-_KEPT = 16  # pictures in memory, so that going back and forth is instant
-_KEPT_BYTES = 8 << 20
 _MOST_BOXES = 400  # a page has some sixty lines
 _DRAWN = ("application/pdf", "image/")  # how media types of documents with pages begin
 _NARROW, _WIDE = frozenset("ijlftrI.,;:'|!()[]{} -"), frozenset("mwMW@%&—")
@@ -50,53 +44,6 @@ class _Place:
     part: str
 
 
-@dataclass
-class _Pictures:
-    """The last few pictures of one open vault. In memory only, and gone with the vault."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    kept: "OrderedDict[tuple[str, int, int], Picture]" = field(default_factory=OrderedDict)
-    checked: dict[tuple[int, int, int, int], str] = field(default_factory=dict)
-    """SHA-256 by device, inode, size and time of change: a mailbox of gigabytes is hashed once"""
-
-    def get(self, key: tuple[str, int, int]) -> Picture | None:
-        with self.lock:
-            found = self.kept.get(key)
-            if found:
-                self.kept.move_to_end(key)
-            return found
-
-    def keep(self, key: tuple[str, int, int], picture: Picture) -> None:
-        with self.lock:
-            self.kept[key] = picture
-            self.kept.move_to_end(key)
-            while len(self.kept) > 1 and (
-                len(self.kept) > _KEPT or sum(len(each.data) for each in self.kept.values()) > _KEPT_BYTES
-            ):
-                self.kept.popitem(last=False)
-
-    def hash_of(self, descriptor: int) -> str:
-        status = os.fstat(descriptor)
-        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        with self.lock:
-            found = self.checked.get(key)
-        if found is None:
-            found = sha256_of(descriptor)
-            with self.lock:
-                if len(self.checked) > 1000:
-                    self.checked.clear()
-                self.checked[key] = found
-        return found
-
-
-_of_vault: "weakref.WeakKeyDictionary[Vault, _Pictures]" = weakref.WeakKeyDictionary()
-
-
-def forget(vault: Vault) -> None:
-    """Drop the pictures kept of this vault: it was locked, or a document purged."""
-    _of_vault.pop(vault, None)
-
-
 def document_picture(
     engine: Engine,
     id: str,  # noqa: A002 - the protocol's word
@@ -113,7 +60,7 @@ def document_picture(
     file is gone or another one by now, UnreadableError for a page that is not there.
     """
     opened = engine.opened()
-    width = max(MIN_WIDTH, min(MAX_WIDTH, width))
+    width = max(MIN_PICTURE_WIDTH, min(MAX_PICTURE_WIDTH, width))
     with opened.vault.read() as db:
         document = listing.resolve(db, id)[0]
         media_type, places = _places(db, document)
@@ -122,7 +69,7 @@ def document_picture(
         text = (documents.text_of(db, document) or "") if marked else ""
     if not media_type.startswith(_DRAWN):
         raise NoPictureError("this document has no pages that could be shown", "its text can be")
-    kept = _of_vault.setdefault(opened.vault, _Pictures())
+    kept = engine.drawn
     key = (document, page, width)
     picture = kept.get(key)
     if picture is None:
@@ -219,7 +166,7 @@ def _places(db: Any, document: str) -> tuple[str, list[_Place]]:
     return row[1], found
 
 
-def _drawn(zygote: Zygote, kept: _Pictures, places: list[_Place], page: int, width: int) -> Picture:
+def _drawn(zygote: Zygote, kept: Drawn, places: list[_Place], page: int, width: int) -> Picture:
     """Return the picture from the first of the files that is still what was read."""
     failure: StrongroomError = NoPictureError("the document's file is no longer in a watched folder")
     for place in places:
@@ -230,7 +177,7 @@ def _drawn(zygote: Zygote, kept: _Pictures, places: list[_Place], page: int, wid
     raise failure
 
 
-def _from(zygote: Zygote, kept: _Pictures, place: _Place, page: int, width: int) -> Picture:
+def _from(zygote: Zygote, kept: Drawn, place: _Place, page: int, width: int) -> Picture:
     try:
         # As when it was read: no link, and no waiting for the writer of a pipe.
         descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

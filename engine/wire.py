@@ -24,9 +24,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.ocr import ReadPage
-from ingest.picture import MAX_BYTES, MAX_HEIGHT, MAX_LETTERS, MAX_WIDTH, Letters, Picture
-from vault.records import Block, Document, Line, Problem
+from vault.records import (
+    MAX_LETTERS,
+    MAX_PICTURE_BYTES,
+    MAX_PICTURE_HEIGHT,
+    MAX_PICTURE_WIDTH,
+    Block,
+    Document,
+    Letters,
+    Line,
+    Picture,
+    Problem,
+    ReadPage,
+)
 
 MAX_TEXT = 64 << 20  # code points of one document
 MAX_LINE = 320 << 20  # bytes of one record: text of three-byte characters, its blocks and their boxes
@@ -158,16 +168,16 @@ def decode_picture(line: bytes) -> Picture:
     body = _only(line, "picture", 9)
     page, pages, width, height, shown_width, shown_height, media_type, encoded, letters = body
     _integer(page, 1, _integer(pages, 1, 10_000_000))
-    _integer(width, 1, MAX_WIDTH)
-    _integer(height, 1, MAX_HEIGHT)
+    _integer(width, 1, MAX_PICTURE_WIDTH)
+    _integer(height, 1, MAX_PICTURE_HEIGHT)
     for each in (shown_width, shown_height):
         if type(each) not in (int, float) or not 0 < each < 1e7:
             raise InvalidRecordError("a page without a size")
     try:
-        data = base64.b64decode(_text(encoded, MAX_BYTES * 4 // 3 + 4), validate=True)
+        data = base64.b64decode(_text(encoded, MAX_PICTURE_BYTES * 4 // 3 + 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidRecordError("not base64") from error
-    if len(data) > MAX_BYTES or _measured(data, media_type) != (width, height):
+    if len(data) > MAX_PICTURE_BYTES or _measured(data, media_type) != (width, height):
         raise InvalidRecordError("not a picture of the size and kind that is said")
     size = float(shown_width), float(shown_height)
     return Picture(data, media_type, page, pages, width, height, *size, _letters(letters))

@@ -48,7 +48,7 @@ class Library:
     def __init__(self) -> None:
         """Raises UnavailableError."""
         if why := missing():
-            raise UnavailableError(why, "install it: pip install 'strongroom[llm]'")
+            raise UnavailableError(why, "install it: make install EXTRAS=llm")
         try:
             self.c = _bare_binding()
         except (ImportError, OSError, RuntimeError) as error:

@@ -9,14 +9,13 @@ import statistics
 import sys
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingest import picture, registry
 from ingest.pdf_layout import Page, PageLine, arrange
 from ingest.registry import UnsupportedError
-from vault.records import Block
+from vault.records import ReadPage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,18 +24,6 @@ LONGEST_SIDE = 2000  # pixels: A4 at 170 dots an inch. Smaller loses small print
 PAGES_AT_ONCE = 4  # a worker: its memory grows with every width of line, and 120 s of processor are for all of them
 _UNSURE = 0.85  # below: perhaps on its head
 THREADS = 2  # of OpenVINO: beyond that the second half of the cores is better left to whoever asks
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPage:
-    """What was read of one page."""
-
-    page: int
-    confidence: float
-    """0 to 1: how sure the model is, mean over lines weighted by their length; 0 where there are no words"""
-    text: str
-    blocks: tuple[Block, ...] = ()
-    """of `text`; lines with boxes in points for a PDF, in its own pixels for a picture"""
 
 
 @functools.cache  # a worker that is locked could not look

@@ -1,6 +1,6 @@
 """A page as a picture: of a PDF by PDFium, of a picture file by Pillow. Runs in a parse worker only.
 
-What comes out is a PNG or a JPEG, whichever is smaller, never larger than `MAX_BYTES`.
+What comes out is a PNG or a JPEG, whichever is smaller, never larger than `MAX_PICTURE_BYTES`.
 """
 
 import contextlib
@@ -8,56 +8,29 @@ import ctypes
 import importlib
 import io
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingest import registry
 from ingest.registry import UnreadableError, UnsupportedError
+from vault.records import (
+    MAX_LETTERS,
+    MAX_PICTURE_BYTES,
+    MAX_PICTURE_HEIGHT,
+    MAX_PICTURE_WIDTH,
+    MIN_PICTURE_WIDTH,
+    Letters,
+    Picture,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from PIL.Image import Image
 
-MIN_WIDTH, MAX_WIDTH = 200, 2000  # pixels
-MAX_HEIGHT = 6000  # pixels; a till receipt a metre long is narrower rather than higher
-MAX_BYTES = 1_500_000
 PICTURES = ("png", "jpeg", "gif", "tiff", "bmp", "webp")  # names of the registry's formats
-MAX_LETTERS = 20_000  # of a page whose places are told; a page of a telephone book has 15,000
 _MAX_DECODED = 400 << 20  # bytes in memory of one picture: an A3 page of 600 dots an inch in colour has 280 MB
 _SMALL = 120_000  # bytes; a PNG of that size is not worth a second try
 _QUALITIES = (82, 60, 35)  # of a JPEG, the first that fits
-
-
-@dataclass(frozen=True, slots=True)
-class Letters:
-    """Where the characters of a line stand in it: what `Line` does not keep, as only a picture needs it."""
-
-    box: tuple[float, float, float, float]
-    """the line's, as `Line` has it: by this it is recognised"""
-    upright: bool
-    """the line runs up or down, and `places` are heights"""
-    places: tuple[float, ...]
-    """start and end of each character, one after the other; equal where a character takes no room"""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One page as it is shown, turned the right way up."""
-
-    data: bytes
-    media_type: str
-    """image/png or image/jpeg"""
-    page: int
-    """from 1"""
-    pages: int
-    width: int
-    """pixels; at most what was asked for"""
-    height: int
-    shown_width: float
-    """of the whole page in the unit of `Line`'s boxes: points for a PDF, its own pixels for a picture"""
-    shown_height: float
-    letters: tuple[Letters, ...] = ()
 
 
 def preload() -> None:
@@ -75,7 +48,7 @@ def picture(file: BinaryIO, name: str, part: str, page: int, width: int) -> Pict
     `width` is in pixels and is brought between `MIN_WIDTH` and `MAX_WIDTH`; a picture file is not made larger than it
     is. Raises UnreadableError for a damaged file or a page that is not there, UnsupportedError for what has no pages.
     """
-    width = max(MIN_WIDTH, min(MAX_WIDTH, width))
+    width = max(MIN_PICTURE_WIDTH, min(MAX_PICTURE_WIDTH, width))
     file, name = registry.part_of(file, name, part)
     found = registry.recognise(file, name)
     if found.name == "pdf":
@@ -90,7 +63,7 @@ def picture(file: BinaryIO, name: str, part: str, page: int, width: int) -> Pict
 
 
 def pdf_page(
-    file: BinaryIO, page: int, width: int, height: int = MAX_HEIGHT
+    file: BinaryIO, page: int, width: int, height: int = MAX_PICTURE_HEIGHT
 ) -> tuple["Image", int, tuple[float, float], tuple[Letters, ...]]:
     """Return a PDF's page at most `width` by `height` pixels large, the number of pages, the page's size in points, and
     its letters."""
@@ -250,7 +223,7 @@ def _opaque(image: "Image") -> "Image":
 
 
 def _fitted(image: "Image", width: int) -> "Image":
-    scale = min(1.0, width / image.width, MAX_HEIGHT / image.height)
+    scale = min(1.0, width / image.width, MAX_PICTURE_HEIGHT / image.height)
     if scale == 1.0:
         return image
     from PIL import Image
@@ -270,7 +243,7 @@ def _encoded(image: "Image") -> tuple["Image", bytes, str]:
             image = red
     while True:
         data, media_type = _smaller(image)
-        if len(data) <= MAX_BYTES:
+        if len(data) <= MAX_PICTURE_BYTES:
             return image, data, media_type
         size = max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -285,8 +258,8 @@ def _smaller(image: "Image") -> tuple[bytes, str]:
     for quality in _QUALITIES:
         written = io.BytesIO()
         image.save(written, "JPEG", quality=quality)
-        if written.tell() < len(best) and (written.tell() <= MAX_BYTES or quality == _QUALITIES[-1]):
+        if written.tell() < len(best) and (written.tell() <= MAX_PICTURE_BYTES or quality == _QUALITIES[-1]):
             return written.getvalue(), "image/jpeg"
-        if len(best) <= MAX_BYTES:
+        if len(best) <= MAX_PICTURE_BYTES:
             break
     return best, "image/png"

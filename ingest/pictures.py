@@ -20,13 +20,12 @@ from engine.zygote import WorkerDiedError, sha256_of
 from ingest import chunk as chunking
 from ingest import kind, ocr, scanned
 from ingest.embedding import Embedding
-from ingest.ocr import ReadPage
 from ingest.prepare import prepared
 from ingest.registry import UnreadableError, UnsupportedError
 from ingest.work import Work
 from retrieval import keyword
 from vault import documents
-from vault.records import Block, Document
+from vault.records import Block, Document, ReadPage
 
 SECONDS = 120.0  # for one page, on a machine that has other things to do
 _STORED_AT_ONCE = 64  # pages: what a crash repeats; a book is chunked anew each time

@@ -5,8 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ingest.ocr import ReadPage
-from vault.records import Block
+from vault.records import Block, ReadPage
 
 INSTALL = "install the extra ocr to have them read"
 WAITING = "waiting to be read"

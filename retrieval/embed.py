@@ -39,8 +39,9 @@ _ENGLISH = frozenset(
     shall any may such party under between upon please thank thanks dear i a am me us was
     """.split()  # noqa: SIM905 - word lists read better as text
 )
-_OTHER = frozenset(
-    """
+_OTHER = (
+    frozenset(
+        """
     der die und das den von zu mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat
     dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur
     bis mehr durch le la les de des du et en un une que qui dans pour pas sur au avec ce il sont aux par plus
@@ -51,7 +52,9 @@ _OTHER = frozenset(
     för med till den har de inte om ett men var jag sig från vi så kan i w na z do nie się że to jest jak za
     po od tak dla
     """.split()  # noqa: SIM905 - word lists read better as text
-) - _ENGLISH
+    )
+    - _ENGLISH
+)
 # Texts whose split into words needs no Unicode tables: ASCII and common typographic marks, no control characters.
 _PLAIN = re.compile(r"[\t\n\r -~‘’“”–—…•§]*")
 _PIECE = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
@@ -173,9 +176,7 @@ class Embedder:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [[self._cls, *encoding.ids[: WINDOW - 2], self._sep] for encoding in encodings]
 
-    def _run(
-        self, tokens: list[list[int]], out: "np.ndarray[Any, np.dtype[np.float32]]", requests: list[Any]
-    ) -> None:
+    def _run(self, tokens: list[list[int]], out: "np.ndarray[Any, np.dtype[np.float32]]", requests: list[Any]) -> None:
         """Write the vectors of `tokens` to `out`, one batch on each infer request at a time."""
         waiting: list[tuple[Any, list[int]]] = []
         free = list(requests)

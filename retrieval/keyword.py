@@ -160,5 +160,3 @@ def _merge(db: "apsw.Connection") -> None:
         sign = 1 if parts[0].ids[0] > 0 else -1
         db.execute(f"DELETE FROM segment WHERE id IN ({marks})", numbers)
         db.execute(_INSERT, (sign * sum(size for _, size in some), body))
-
-

@@ -36,6 +36,7 @@ _DIGIT = re.compile(r"\d")
 _DAY = re.compile(r"\d{1,2}[-./]\d{1,2}[-./]\d{2}(?:\d\d)?|(?:19|20)\d\d[-./]\d{1,2}(?:[-./]\d{1,2})?")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]")
 
+
 def normal(text: str) -> str:
     """Lower-case, compatibility forms unified (NFKC), accents and hidden characters gone. Offsets are not kept."""
     if text.isascii():

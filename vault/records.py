@@ -78,3 +78,52 @@ class Chunk:
     end: int
     heading: str = ""
     """heading path, joined with ` › `"""
+
+
+MIN_PICTURE_WIDTH, MAX_PICTURE_WIDTH = 200, 2000  # pixels
+MAX_PICTURE_HEIGHT = 6000  # pixels; a till receipt a metre long is narrower rather than higher
+MAX_PICTURE_BYTES = 1_500_000
+MAX_LETTERS = 20_000  # of a page whose places are told; a page of a telephone book has 15,000
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Where the characters of a line stand in it: what `Line` does not keep, as only a picture needs it."""
+
+    box: tuple[float, float, float, float]
+    """the line's, as `Line` has it: by this it is recognised"""
+    upright: bool
+    """the line runs up or down, and `places` are heights"""
+    places: tuple[float, ...]
+    """start and end of each character, one after the other; equal where a character takes no room"""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One page as it is shown, turned the right way up."""
+
+    data: bytes
+    media_type: str
+    """image/png or image/jpeg"""
+    page: int
+    """from 1"""
+    pages: int
+    width: int
+    """pixels; at most what was asked for"""
+    height: int
+    shown_width: float
+    """of the whole page in the unit of `Line`'s boxes: points for a PDF, its own pixels for a picture"""
+    shown_height: float
+    letters: tuple[Letters, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What was read of one page."""
+
+    page: int
+    confidence: float
+    """0 to 1: how sure the model is, mean over lines weighted by their length; 0 where there are no words"""
+    text: str
+    blocks: tuple[Block, ...] = ()
+    """of `text`; lines with boxes in points for a PDF, in its own pixels for a picture"""

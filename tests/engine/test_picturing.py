@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from engine import picturing
+from engine import drawn, picturing
 from engine.asking import search
 from engine.engine import Engine
 from engine.erasing import purge
@@ -219,7 +219,7 @@ def test_a_picture_is_kept_until_it_is_forgotten(read, papers: Path) -> None:
     engine.folders_pause(str(papers))
     file.unlink()
     assert document_picture(engine, **cited) == first
-    picturing.forget(engine.opened().vault)
+    engine.drawn.forget()
     with pytest.raises(NoPictureError):
         document_picture(engine, **cited)
 
@@ -235,10 +235,10 @@ def test_a_purged_document_is_not_shown_from_memory(read, papers: Path) -> None:
 
 
 def test_few_pictures_are_kept() -> None:
-    kept = picturing._Pictures()
+    kept = drawn.Drawn()
     for number in range(40):
         kept.keep(("a", number, 1000), picturing.Picture(b"x" * 600_000, "image/png", 1, 1, 1, 1, 1.0, 1.0))
-    assert sum(len(each.data) for each in kept.kept.values()) <= picturing._KEPT_BYTES
+    assert sum(len(each.data) for each in kept.kept.values()) <= drawn._KEPT_BYTES
     assert ("a", 39, 1000) in kept.kept
 
 

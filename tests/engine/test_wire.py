@@ -8,9 +8,7 @@ import pytest
 from PIL import Image
 
 from engine import wire
-from ingest.ocr import ReadPage
-from ingest.picture import MAX_BYTES, Letters, Picture
-from vault.records import Block, Line
+from vault.records import MAX_PICTURE_BYTES, Block, Letters, Line, Picture, ReadPage
 
 
 def image(kind="PNG", size=(40, 30)):
@@ -51,7 +49,7 @@ def test_a_picture_comes_as_it_was_sent(kind):
         {"media_type": "image/svg+xml", "data": b"<svg/>"},
         {"width": 41},
         {"height": 29},
-        {"data": image() + bytes(MAX_BYTES)},
+        {"data": image() + bytes(MAX_PICTURE_BYTES)},
         {"data": b"\x89PNG\r\n\x1a\n"},
         {"data": b"\xff\xd8\xff\xe0" + b"\xff" * 100, "media_type": "image/jpeg"},
         {"data": image(size=(9000, 30)), "width": 9000},

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ingest import picture
-from ingest.picture import MAX_BYTES, MAX_HEIGHT
 from ingest.registry import UnreadableError, UnsupportedError
+from vault.records import MAX_PICTURE_BYTES, MAX_PICTURE_HEIGHT
 
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}
 
@@ -92,9 +92,9 @@ def test_a_large_photograph_is_made_smaller_and_its_whole_size_told():
 
 def test_noise_and_long_receipts_stay_within_the_limits():
     noise = Image.effect_noise((1500, 1500), 90).convert("RGB")
-    assert len(drawn(saved(noise, compress_level=1), "noise.png", width=2000)[0].data) <= MAX_BYTES
+    assert len(drawn(saved(noise, compress_level=1), "noise.png", width=2000)[0].data) <= MAX_PICTURE_BYTES
     shown, _ = drawn(saved(paper((300, 20_000))), "receipt.png")
-    assert shown.height == MAX_HEIGHT
+    assert shown.height == MAX_PICTURE_HEIGHT
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked():

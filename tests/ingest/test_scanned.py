@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import scanned
-from ingest.ocr import ReadPage
-from vault.records import Block, Line
+from vault.records import Block, Line, ReadPage
 
 
 def page(number, *paragraphs):

@@ -51,7 +51,10 @@ def _purge(document: Mapping[str, Any]) -> None:
     except StrongroomError as error:
         look.failure(error)
         return
-    # Answers that show the document are gone from the vault; what the page still holds of them goes too.
+    # Answers that show the document are gone from the vault; what the page still holds of them goes too, and so does an
+    # answer that is being made.
+    if (asking := st.session_state.pop("asking", None)) is not None:
+        asking.stop()
     for key in ("opened", "file", "turns", "conversation"):
         st.session_state.pop(key, None)
     st.session_state["receipt"] = receipt

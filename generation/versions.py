@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generation import times
 from generation.question import Question
-from generation.ranking import Candidate
+from generation.ranking import Candidate, subject
 from generation.sentences import is_row
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def newest_first(
     """`candidates` (best first), the newest of those that contradict the best moved before it, and notes by position.
 
     A question that names a time itself is left alone. What counts as a contradiction: another document, about as good,
-    about the same thing, with other values of the kind asked for.
+    about the same thing, with as much of the question's subject in it, with other values of the kind asked for.
     """
     if question.dated or question.several or not candidates:
         return list(candidates), {}
@@ -65,6 +65,8 @@ def _contradicts(question: Question, best: Candidate, other: Candidate) -> bool:
         return False
     if best.vector is None or other.vector is None:
         return False
+    if subject(question, other.around) < subject(question, best.around):
+        return False  # it does not mention what the question is about: another contract
     alike = float(best.vector @ other.vector)
     if question.kind in _VALUES:
         return alike >= _ALIKE and bool(best.answers and other.answers) and not _values(best) & _values(other)

@@ -14,6 +14,8 @@ TEXTS = {
     "list": "Keys of the flat\n\n- three for the door\n- two for the street door\n- one for the cellar",
     "work": "Employment contract with Fenwick.\n\n6.2 The notice period is eight weeks, for both sides.",
     "gym": "Ironbridge gym. The membership fee is £29.90 a month. The gym is open from 6 to 23 o'clock.",
+    "work-2021": "Employment contract with Harrow of 3 May 2021.\n\n6.2 The notice period is four weeks, for both sides.",
+    "work-2024": "Employment contract with Fenwick of 12 February 2024.\n\n6.2 The notice period is eight weeks, for both sides.",
     "long": "The stopcock, "
     + "which nobody had looked for in many years, " * 12
     + "is below the cellar stairs, they say.",
@@ -109,6 +111,13 @@ def test_one_documents_notice_period_is_not_that_of_another_document(embedder):
     silent = ask("What is the notice period of the gym?", passages, embedder)
     assert silent.abstained
     assert "“gym” together" in silent.missing
+
+
+def test_a_newer_document_about_something_else_is_no_newer_version(embedder):
+    passages = [passage("work-2021"), passage("work-2024", 2)]
+    answer = ask("What is the notice period at Harrow?", passages, embedder)
+    assert "four weeks" in answer.statements[0].text
+    assert not any("Fenwick" in each.text or each.note for each in answer.statements)
 
 
 def test_an_abstention_names_what_no_passage_mentions(embedder):

@@ -1,5 +1,6 @@
 """Showing things to the user with the desktop's own programs: the page in the browser, a document's own file."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -16,8 +17,10 @@ _REDIRECT_SECONDS = 60.0  # that a browser has to read the file that hands it th
 class Shown:
     """Shows pages and files. Keeps account of the files that hand a token to the browser, to remove them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, state_folder: Path) -> None:
+        # Beside the state folder, not in it: an engine may write there, and one that was taken over would put a page
+        # of its own making in the place of this file before the browser has read it.
+        self._folder = state_folder.with_name(f"{state_folder.name}-page")
         self._redirects: dict[Path, float] = {}
 
     def page(self, url: str) -> bool:
@@ -26,7 +29,11 @@ class Shown:
         The token goes by a file that only this user can read: everybody sees a program's arguments.
         """
         path = self._folder / f"page-{secrets.token_hex(8)}.html"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError:  # the address can still be copied from the terminal
+            return False
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={url}">')
             file.write('<meta name="referrer" content="no-referrer"><title>Strongroom</title>\n')
@@ -39,6 +46,9 @@ class Shown:
             if everything or until < monotonic():
                 path.unlink(missing_ok=True)
                 del self._redirects[path]
+        if everything:
+            with contextlib.suppress(OSError):  # never made, or another launcher's file is in it
+                self._folder.rmdir()
 
 
 def show_file(path: str, *, kept_out: Sequence[Path]) -> bool:

@@ -260,14 +260,15 @@ def test_the_browser_gets_the_token_by_a_file_that_only_this_user_can_read(start
     until((tmp_path / "opened-file").exists)
     (argument,) = (tmp_path / "opened").read_text().split()
     path = Path(argument)
-    assert path.parent == tmp_path / "state"
+    assert path.parent == tmp_path / "state-page"  # where no engine may write: it would choose what the browser opens
+    assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.stat().st_mode & 0o777 == 0o600
     address = path.read_text().split("url=")[1].split('"')[0]
     assert address.split("token=")[1] not in argument
     assert fetch(address) == 200
     assert address != running.url  # which is another, for the terminal
     running.stop()
-    assert not path.exists()
+    assert not path.parent.exists()
 
 
 def test_a_documents_file_is_opened_by_the_launcher_when_the_vault_is_open(start, tmp_path):

@@ -14,6 +14,7 @@ from engine import listing
 from engine.engine import Engine
 from retrieval import query as queries
 from retrieval.query import Filters
+from vault import purge_list
 from vault.errors import StrongroomError
 from vault.vault import Vault
 
@@ -101,10 +102,20 @@ def earlier(vault: Vault, conversation: str) -> list[Earlier]:
     return found
 
 
-def remember(engine: Engine, shown: dict[str, Any], *, conversation: str, offered: Iterable[str] = ()) -> None:
+def purges(vault: Vault) -> int:
+    """How often something was purged, or allowed again: another number than before says that it was meanwhile."""
+    with vault.read() as db:
+        return purge_list.serial(db)
+
+
+def remember(
+    engine: Engine, shown: dict[str, Any], *, conversation: str, since: int, offered: Iterable[str] = ()
+) -> None:
     """Keep an answer, if answers are kept, and put its conversation and its turn (None if it was not kept) in it.
 
-    `offered` are documents that it may rest on without showing them: what a model was given to read.
+    `offered` are documents that it may rest on without showing them: what a model was given to read. `since` is what
+    `purges` said before the answer was begun: if something was purged meanwhile, its words may be in the answer, which
+    is not kept then.
     """
     shown["conversation"] = conversation
     shown["turn"] = None
@@ -112,6 +123,8 @@ def remember(engine: Engine, shown: dict[str, Any], *, conversation: str, offere
         return
     rests_on = {hit["document"] for hit in _hits(shown)} | set(offered)
     with engine.opened().vault.write() as db:
+        if purge_list.serial(db) != since:
+            return
         if shown["full_question"] != shown["question"]:  # it may repeat words of the answers before
             rests_on |= {
                 document

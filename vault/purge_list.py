@@ -97,15 +97,17 @@ def tag(key: bytes, document_id: str) -> bytes:
 
 def stored(db: apsw.Connection) -> tuple[int, dict[bytes, float]]:
     """The same as `PurgeList.read`, as the database has it."""
-    serial = db.execute("SELECT value FROM meta WHERE key = 'purges'").get
-    return int(serial or 0), dict(db.execute("SELECT tag, at FROM purged").fetchall())  # type: ignore[arg-type]
+    return serial(db), dict(db.execute("SELECT tag, at FROM purged").fetchall())  # type: ignore[arg-type]
 
 
-def advance(db: apsw.Connection, serial: int | None = None) -> None:
-    """Count a change of the list (to `serial` where one is given), within the caller's transaction."""
-    if serial is None:
-        serial = stored(db)[0] + 1
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('purges', ?)", (serial,))
+def serial(db: apsw.Connection) -> int:
+    """One more at every purge or lift."""
+    return int(db.execute("SELECT value FROM meta WHERE key = 'purges'").get or 0)
+
+
+def advance(db: apsw.Connection, to: int | None = None) -> None:
+    """Count a change of the list (to this number where one is given), within the caller's transaction."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('purges', ?)", (serial(db) + 1 if to is None else to,))
 
 
 def publish(vault: "Vault") -> None:

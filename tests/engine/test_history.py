@@ -1,0 +1,56 @@
+"""What is kept of answers, and what a purge leaves of one that is being made."""
+
+import pytest
+
+from engine import asking, models
+from engine.asking import ask
+from engine.engine import Engine
+from engine.erasing import purge
+from engine.history import conversations
+from vault.keys import FLOOR
+
+QUESTION = "How much is the rent of the garage?"
+
+
+@pytest.fixture
+def engine(tmp_path, zygote, embedder):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "garage.txt").write_text("The rent of the garage in Mill Lane is 85 pounds a month.\n")
+    made = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, load=lambda: embedder)
+    made.create("a passphrase for tests")
+    made.folders_add(str(tmp_path / "papers"))
+    made.wait(seconds=60)
+    yield made
+    made.close()
+
+
+def test_an_answer_that_was_under_way_during_a_purge_is_not_kept(engine, monkeypatch):
+    made = asking.extractive.answer
+
+    def and_purge(question, passages, *rest):
+        answer = made(question, passages, *rest)
+        purge(engine, [passages[0].document], confirm=True)
+        return answer
+
+    assert ask(engine, QUESTION)["turn"] is not None
+    monkeypatch.setattr(asking.extractive, "answer", and_purge)
+    answer = ask(engine, QUESTION)
+    assert "85 pounds" in answer["statements"][0]["text"]
+    assert answer["turn"] is None
+    assert conversations(engine)["total"] == 0
+
+
+def test_what_a_model_was_told_during_a_purge_is_forgotten_too(engine, monkeypatch):
+    said = []
+
+    def and_purge(engine, opened, *, model, conversation, asked, passages, verbatim, told):
+        purge(engine, [passages[0].document], confirm=True)
+        with engine.answering.dialogue(conversation) as each:
+            said.append(each)
+        return verbatim, set()
+
+    monkeypatch.setattr(models, "chosen", lambda _engine, _mode: object())
+    monkeypatch.setattr(asking, "_written", and_purge)
+    conversation = ask(engine, QUESTION)["conversation"]
+    with engine.answering.dialogue(conversation) as anew:
+        assert anew is not said[0]

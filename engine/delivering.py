@@ -24,8 +24,9 @@ from vault.errors import StrongroomError
 
 STAGED = re.compile(r"backup-[0-9a-f]{16}\Z")
 """the folder in the state folder where the engine writes it"""
+FILES = re.compile(r"(?:header|backup|store-\d{1,9}\.db)\Z")
+"""what it is made of; what is in them, the engine alone knows"""
 
-_FILES = re.compile(r"(?:header|backup|store-\d{1,9}\.db)\Z")
 _MOST_SAID = 1 << 16  # bytes that a page may have waiting
 
 
@@ -116,7 +117,7 @@ def _carry(staged: Path, target: Path, tell: int) -> None:
 def carry(staged: Path, target: Path) -> None:
     """Copy a backup to another file system: on the disk, and compared, before it gets its name."""
     names = sorted(os.listdir(staged))
-    if not names or any(not _FILES.match(name) for name in names):
+    if not names or any(not FILES.match(name) for name in names):
         raise StrongroomError("what was to be copied is no backup")
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
     aside.mkdir(mode=0o700)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from engine import delivering
+
 _REDIRECT_SECONDS = 60.0  # that a browser has to read the file that hands it the token
 
 
@@ -54,15 +56,15 @@ class Shown:
 def show_file(path: str, *, kept_out: Sequence[Path]) -> bool:
     """Open a document's file with the desktop's program for it: an existing file, and none that is itself a program.
 
-    Nor one in the folders `kept_out`, where the engine may write: a web page that it put there, shown in the browser,
-    would be its way out.
+    Nor one in the folders `kept_out`, where the engine may write, or one that is called as a backup's files are, which
+    it has filled: a web page that it put there, shown in the browser, would be its way out.
     """
     try:
         status = os.stat(path)
         real = Path(os.path.realpath(path, strict=True))
     except (OSError, ValueError):
         return False
-    if any(real.is_relative_to(os.path.realpath(folder)) for folder in kept_out):
+    if delivering.FILES.match(real.name) or any(real.is_relative_to(os.path.realpath(folder)) for folder in kept_out):
         return False
     harmless = stat.S_ISREG(status.st_mode) and not status.st_mode & 0o111 and not path.endswith(".desktop")
     return os.path.isabs(path) and harmless and _run_opener(path)

@@ -44,6 +44,14 @@ def test_nothing_the_engine_can_have_written_is_opened(tmp_path, opened, way):
     assert not show_file(str(path), kept_out=[vault])
 
 
+@pytest.mark.parametrize("name", ["header", "backup", "store-7.db"])
+@pytest.mark.parametrize("way", ["straight", "link"])
+def test_a_backups_files_which_the_engine_filled_are_not_opened_wherever_they_lie(tmp_path, opened, name, way):
+    (tmp_path / name).write_text("<!doctype html><img src=http://example.org/secret>")
+    (tmp_path / "page.html").symlink_to(tmp_path / name)
+    assert not show_file(str(tmp_path / (name if way == "straight" else "page.html")), kept_out=[])
+
+
 def test_a_program_a_folder_and_a_relative_path_are_not_opened(tmp_path, opened, monkeypatch):
     program = tmp_path / "run.sh"
     program.write_text("#!/bin/sh\n")

@@ -43,10 +43,13 @@ def take_beside(here: Path, name: str, state_folder: Path) -> Place:
 
     Raises StrongroomError for a name that means nothing else, and where another launcher has that vault.
     """
-    folder = vaults.sibling(here, name)
+    try:
+        folder = vaults.sibling(here, name)
+        new = not folder.exists()
+    except OSError as error:
+        raise StrongroomError(f"{name} cannot be looked into: {(error.strerror or str(error)).lower()}") from error
     if folder == here:
         raise StrongroomError(f"{folder.name} is the vault that is here already")
-    new = not folder.exists()
     with contextlib.ExitStack() as on_failure:
         try:
             if new:

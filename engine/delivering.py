@@ -47,10 +47,17 @@ class Deliveries:
                     break
                 said += block
         for each in said.split(b"\n"):
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 match json.loads(each):
                     case {"backup": str(folder)}:
                         self._typed = [*self._typed[-7:], folder]
+
+    def forget(self) -> None:
+        """Know nothing any more: the engine that would have asked has ended. A copy that runs goes on."""
+        self._typed.clear()
+        if self._outcome is not None:
+            os.close(self._outcome)
+            self._outcome = None
 
     def begin(self, name: str, target: str, state: Path, kept_out: Iterable[Path]) -> dict[str, Any]:
         """Start copying what the engine has written, if the user typed this folder; each typed one counts once."""
@@ -111,7 +118,8 @@ def _carry(staged: Path, target: Path, tell: int) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         answer = {"done": False, "message": f"{target} cannot be written: {reason}", "hint": "name another folder"}
-    os.write(tell, json.dumps(answer).encode())
+    with contextlib.suppress(BrokenPipeError):  # the engine that asked for it has ended
+        os.write(tell, json.dumps(answer).encode())
 
 
 def carry(staged: Path, target: Path) -> None:

@@ -138,6 +138,7 @@ def _live(stand: _Stand, *, browser: bool, on_ready: Callable[[str], None]) -> N
             ended = _follow(stand, life, None if told else (on_ready, browser))
         finally:
             _end(life)
+        stand.deliveries.forget()
         told = told or life.ready
         stand.move()
         if stand.stopping or (ended == 0 and life.ending and life.zygote):
@@ -308,7 +309,8 @@ def _listen(stand: _Stand, life: _Life) -> bool:
         line, _, life.heard = life.heard.partition(b"\n")
         answer = _answer(stand, life, line)
         with contextlib.suppress(OSError):
-            life.line.sendall(json.dumps(answer).encode() + b"\n")
+            # Never waiting: an engine that does not listen would keep this process from hearing its user's signals.
+            life.line.sendall(json.dumps(answer).encode() + b"\n", socket.MSG_DONTWAIT)
     return bool(block) and len(life.heard) < 1 << 16
 
 
@@ -316,7 +318,7 @@ def _answer(stand: _Stand, life: _Life, line: bytes) -> dict[str, Any]:
     """Do one thing for the engine. It is trusted no further than that: it reads documents."""
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"done": False}
     match request:
         case {"ready": True}:
@@ -358,7 +360,7 @@ def _address(stand: _Stand, life: _Life) -> str:
         return ""
     token = secrets.token_urlsafe(32)
     with contextlib.suppress(OSError):  # a page that ended is started anew and asked again
-        life.tokens.sendall(f"{token}\n".encode())
+        life.tokens.sendall(f"{token}\n".encode(), socket.MSG_DONTWAIT)
     return f"http://{stand.label}.localhost:{stand.web.getsockname()[1]}/?token={token}"
 
 

@@ -85,6 +85,21 @@ def test_what_was_typed_counts_once(staged, page, tmp_path):
     assert not begin(deliveries, staged, tmp_path / "copy")["done"]
 
 
+def test_what_was_typed_for_one_engine_does_not_count_for_the_next_nor_does_its_copy_stand_in_the_way(
+    staged, page, tmp_path
+):
+    deliveries = Deliveries()
+    say(page, tmp_path / "copy", tmp_path / "second")
+    deliveries.hear(page[1])
+    assert begin(deliveries, staged, tmp_path / "copy")["done"]
+    deliveries.forget()
+    assert "nobody typed" in begin(deliveries, staged, tmp_path / "second")["message"]
+    say(page, tmp_path / "second")
+    deliveries.hear(page[1])
+    assert begin(deliveries, staged, tmp_path / "second")["done"]
+    assert wait(deliveries) == {"done": True}
+
+
 @pytest.mark.parametrize("name", ["..", "backup-x", f"../state/{STAGED}", "vault", f"{STAGED}/x"])
 def test_only_what_was_staged_for_that_is_copied(staged, page, tmp_path, name):
     deliveries = Deliveries()

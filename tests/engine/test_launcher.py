@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import rendezvous
+from engine import launcher, rendezvous
 from engine.client import EngineGoneError, connect
 from vault.errors import LockedError, StrongroomError
 
@@ -292,6 +293,19 @@ def test_a_documents_file_is_opened_by_the_launcher_when_the_vault_is_open(start
     running.call("lock", mode="page")
     with pytest.raises(LockedError):
         running.call("document.open", id=ids["script.txt"])
+
+
+@pytest.mark.parametrize("said", [b"{}\n" * 20_000, b"[" * 60_000 + b"\n"], ids=["never listens", "nests deep"])
+def test_an_engine_cannot_make_the_launcher_wait_or_fall(said):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(said)
+        life = launcher._Life(0, 0, None, ours, None)
+        heard = []
+        reader = threading.Thread(target=lambda: heard.append(launcher._listen(None, life)), daemon=True)
+        reader.start()
+        reader.join(20)
+        assert heard == [True]
 
 
 def test_what_is_told_when_it_is_ready_runs_apart_from_the_launcher(tmp_path):

@@ -25,6 +25,7 @@ from ingest.registry import UnreadableError, UnsupportedError
 from ingest.work import Work
 from retrieval import keyword
 from vault import documents
+from vault.errors import StrongroomError
 from vault.records import Block, Document, ReadPage
 
 SECONDS = 120.0  # for one page, on a machine that has other things to do
@@ -92,7 +93,12 @@ class PictureReader:
                 continue
             with self._lock:
                 number = self._waiting[-1]
-            self._read(number)
+            try:
+                self._read(number)
+            except StrongroomError:  # the disk is full, say: tried again
+                raise
+            except Exception as error:  # noqa: BLE001 - its document tells it, and the others are read
+                self._give_up(number, f"an error in Strongroom: {type(error).__name__}")
             with self._lock:
                 self._waiting.remove(number)
 
@@ -116,11 +122,12 @@ class PictureReader:
             except OSError:
                 continue
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode) or sha256_of(descriptor) != digest:
+                before = os.fstat(descriptor)
+                if not stat.S_ISREG(before.st_mode) or sha256_of(descriptor) != digest:
                     continue  # another file by now: it is on its way into the vault by itself
                 name = os.path.basename(path).decode(errors="replace")
                 self._work.progress.current[-number] = f"{name} (pictures)"
-                self._read_from(scan, descriptor, name, part)
+                self._read_from(scan, descriptor, before, name, part)
             except OSError:
                 continue  # its disk is gone
             finally:
@@ -128,7 +135,7 @@ class PictureReader:
                 os.close(descriptor)
             return
 
-    def _read_from(self, scan: _Scan, descriptor: int, name: str, part: str) -> None:
+    def _read_from(self, scan: _Scan, descriptor: int, before: os.stat_result, name: str, part: str) -> None:
         document = scan.document
         left = scanned.unread(document.blocks, document.pages or 0, document.metadata)
         failed: list[int] = []
@@ -150,6 +157,9 @@ class PictureReader:
                     failed.append(batch[done])
                     done += 1
                 left = left[done:]
+            after = os.fstat(descriptor)
+            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                return  # what was read may be another document's
             ended = not left or len(failed) >= _FAILURES
             if not self._store(scan, name, read, len(left) + len(failed), why_not if ended else "") or ended:
                 return
@@ -207,6 +217,21 @@ class PictureReader:
             self._embedding.follow(file, last)
         self._work.wake()
         return True
+
+    def _give_up(self, number: int, why_not: str) -> None:
+        """Leave a document as it is, and say why."""
+        with self._work.writing() as (db, _):
+            metadata = db.execute("SELECT metadata FROM document WHERE number = ?", (number,)).get
+            if metadata is None:
+                return
+            told = scanned.told(json.loads(metadata), (), why_not)
+            db.execute(
+                "UPDATE document SET metadata = ? WHERE number = ?", (json.dumps(told, ensure_ascii=False), number)
+            )
+            followed = self._tell_files(db, number, foreign=False)
+        for file, last in followed:
+            self._embedding.follow(file, last)
+        self._work.wake()
 
     def _tell_files(self, db: apsw.Connection, number: int, *, foreign: bool) -> list[tuple[int, int]]:
         """Bring state and reason of the files in which the document lies up to date; returns those to be embedded."""

@@ -15,7 +15,9 @@ from engine.erasing import purge
 from engine.picturing import document_picture
 from engine.reading import document, document_text, files
 from ingest import ocr, scanned
+from ingest.pictures import PictureReader
 from vault.keys import FLOOR
+from vault.records import Block, ReadPage
 
 pytestmark = pytest.mark.skipif(not ocr.available(), reason="needs the extra ocr")
 
@@ -186,3 +188,62 @@ def test_what_was_read_is_purged_with_its_document(engine):
     receipt = purge(engine, [id_], confirm=True)
     assert receipt["confirmed"], receipt
     assert "Barlow" not in str(search(engine, "Barlow")["hits"])
+
+
+# --- what goes wrong costs its own document ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def papers(tmp_path, zygote, embedder):
+    """A vault and a folder of two pictures, which is not watched yet."""
+    (tmp_path / "papers").mkdir()
+    for name in ("first.png", "second.png"):
+        scan(name).save(tmp_path / "papers" / name)
+    made = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, load=lambda: embedder)
+    made.create(PASSPHRASE)
+    yield made, tmp_path / "papers"
+    made.close()
+
+
+def read(words: str) -> ReadPage:
+    return ReadPage(1, 0.9, words, (Block(0, len(words), "paragraph", 0, 1, ()),))
+
+
+def test_an_error_of_ours_costs_the_one_document(papers, monkeypatch):
+    engine, folder = papers
+
+    def pages(_self, _descriptor, name, _part, _batch):
+        if name == "second.png":
+            raise TypeError
+        yield read("The gutter was cleaned")
+
+    monkeypatch.setattr(PictureReader, "_pages", pages)
+    engine.folders_add(str(folder))
+    finish(engine)
+    assert states(engine) == {
+        "first.png": ("done", ""), "second.png": ("partial", f"1 page is a picture: {scanned.FAILED}")
+    }  # fmt: skip
+    assert document(engine, id_of(engine, "second.png"))["metadata"][scanned.WHY_NOT].endswith("TypeError")
+    assert not engine.status()["reason"]
+    (folder / "second.png").unlink()
+
+
+def test_what_was_read_of_a_file_that_changed_meanwhile_is_not_kept(papers, monkeypatch):
+    engine, folder = papers
+    (folder / "second.png").unlink()
+    store = PictureReader._store
+    stored = []
+
+    def pages(_self, _descriptor, _name, _part, _batch):
+        (folder / "first.png").write_bytes(b"other")
+        yield read("Words of another paper")
+
+    def spied(self, scan, name, read, *rest):
+        stored.extend(each.text for each in read)
+        return store(self, scan, name, read, *rest)
+
+    monkeypatch.setattr(PictureReader, "_pages", pages)
+    monkeypatch.setattr(PictureReader, "_store", spied)
+    engine.folders_add(str(folder))
+    finish(engine)
+    assert stored == []

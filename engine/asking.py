@@ -106,7 +106,7 @@ def ask(
         }
         history.remember(engine, shown, conversation=started, since=purges, offered=offered)
         if history.purges(opened.vault) != purges:  # after that purge's own forgetting, the model may have read on
-            engine.answering.forget_all()
+            engine.forget()
     return shown
 
 

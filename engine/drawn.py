@@ -20,6 +20,8 @@ class Drawn:
     kept: "OrderedDict[tuple[str, int, int], Picture]" = field(default_factory=OrderedDict)
     checked: dict[tuple[int, int, int, int], str] = field(default_factory=dict)
     """SHA-256 by device, inode, size and time of change: a mailbox of gigabytes is hashed once"""
+    forgotten: int = 0
+    """how often all of it was dropped"""
 
     def get(self, key: tuple[str, int, int]) -> Picture | None:
         """The picture of a document, page and width, if it is kept."""
@@ -29,9 +31,14 @@ class Drawn:
                 self.kept.move_to_end(key)
             return found
 
-    def keep(self, key: tuple[str, int, int], picture: Picture) -> None:
-        """Keep it, and let go of those that were not looked at for longest."""
+    def keep(self, key: tuple[str, int, int], picture: Picture, *, since: int) -> None:
+        """Keep it, and let go of those that were not looked at for longest.
+
+        `since` is what `forgotten` was when drawing began: one that was on its way when all were dropped is not kept.
+        """
         with self.lock:
+            if self.forgotten != since:
+                return
             self.kept[key] = picture
             self.kept.move_to_end(key)
             while len(self.kept) > 1 and (
@@ -56,5 +63,6 @@ class Drawn:
     def forget(self) -> None:
         """Drop all of it."""
         with self.lock:
+            self.forgotten += 1
             self.kept.clear()
             self.checked.clear()

@@ -23,6 +23,7 @@ from engine import listing, looks, settings
 from engine.answering import Answering
 from engine.drawn import Drawn
 from engine.zygote import Zygote
+from generation import check
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
 from retrieval import keyword
@@ -284,7 +285,13 @@ class Engine:
     def _hide(self) -> None:
         """Let go of what would still hold a document's words after locking."""
         self.answering.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is in memory of documents beside the indexes, and what a model has read: some were purged."""
+        self.answering.forget_all()
         self.drawn.forget()
+        check.forget()
 
     def _watch_the_clock(self) -> None:
         while not self.ended.wait(1.0) and self._open:

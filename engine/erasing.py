@@ -80,8 +80,7 @@ def _purge(engine: Engine, opened: Open, ids: list[str]) -> dict[str, Any]:
 
     receipt = purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
     opened.index.refresh(removed)
-    engine.drawn.forget()
-    engine.answering.forget_all()  # what a model was given to read is in its memory
+    engine.forget()
     shown: dict[str, Any] = json.loads(receipt.to_json())
     return shown
 

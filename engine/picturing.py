@@ -60,6 +60,7 @@ def document_picture(
     file is gone or another one by now, UnreadableError for a page that is not there.
     """
     opened = engine.opened()
+    forgotten = engine.drawn.forgotten
     width = max(MIN_PICTURE_WIDTH, min(MAX_PICTURE_WIDTH, width))
     with opened.vault.read() as db:
         document = listing.resolve(db, id)[0]
@@ -75,7 +76,7 @@ def document_picture(
     if picture is None:
         with opened.pipeline.asking():
             picture = _drawn(opened.pipeline.zygote, kept, places, page, width)
-        kept.keep(key, picture)
+        kept.keep(key, picture, since=forgotten)
     return {
         "page": picture.page,
         "pages": picture.pages,

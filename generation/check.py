@@ -86,6 +86,11 @@ def _held(passage: "Passage") -> Held:
     return Held.of(passage)
 
 
+def forget() -> None:
+    """Drop what is in memory of the passages that were compared last."""
+    _held.cache_clear()
+
+
 def _plain_words(text: str, taken: bytearray, named: Sequence[Name]) -> list[tuple[str, float]]:
     """The statement's telling words that are nothing exact, as (stem, weight)."""
     inside = bytearray(taken)

@@ -7,6 +7,8 @@ from engine.asking import ask
 from engine.engine import Engine
 from engine.erasing import purge
 from engine.history import conversations
+from engine.suggesting import suggestions
+from generation import check
 from vault.keys import FLOOR
 
 QUESTION = "How much is the rent of the garage?"
@@ -54,3 +56,26 @@ def test_what_a_model_was_told_during_a_purge_is_forgotten_too(engine, monkeypat
     conversation = ask(engine, QUESTION)["conversation"]
     with engine.answering.dialogue(conversation) as anew:
         assert anew is not said[0]
+
+
+@pytest.mark.parametrize("way", ["purged", "locked"])
+def test_what_was_made_of_documents_for_answers_goes_from_memory_too(engine, way):
+    answer = ask(engine, QUESTION)
+    passage = (
+        asking.extractive.answer(
+            QUESTION, engine.opened().index.search(QUESTION), engine.embedder(), asking.texts(engine.opened().vault)
+        )
+        .statements[0]
+        .citations[0]
+        .passage
+    )
+    check.check(answer["statements"][0]["text"], [passage])
+    suggestions(engine)
+    assert check._held.cache_info().currsize
+    assert engine.answering.suggested[0] is not None
+    if way == "purged":
+        purge(engine, [passage.document], confirm=True)
+    else:
+        engine.lock(mode="page")
+    assert not check._held.cache_info().currsize
+    assert engine.answering.suggested == (None, ())

@@ -234,10 +234,26 @@ def test_a_purged_document_is_not_shown_from_memory(read, papers: Path) -> None:
         document_picture(engine, **cited)
 
 
+def test_a_picture_on_its_way_during_a_purge_is_not_kept(read, papers: Path, monkeypatch) -> None:
+    (papers / "rent.pdf").write_bytes(paper(LINE))
+    engine = read()
+    cited = place(engine)
+    draw = picturing._drawn
+
+    def and_purge(*given):
+        made = draw(*given)
+        purge(engine, [cited["id"]], confirm=True)
+        return made
+
+    monkeypatch.setattr(picturing, "_drawn", and_purge)
+    document_picture(engine, **cited)
+    assert not engine.drawn.kept
+
+
 def test_few_pictures_are_kept() -> None:
     kept = drawn.Drawn()
     for number in range(40):
-        kept.keep(("a", number, 1000), picturing.Picture(b"x" * 600_000, "image/png", 1, 1, 1, 1, 1.0, 1.0))
+        kept.keep(("a", number, 1000), picturing.Picture(b"x" * 600_000, "image/png", 1, 1, 1, 1, 1.0, 1.0), since=0)
     assert sum(len(each.data) for each in kept.kept.values()) <= drawn._KEPT_BYTES
     assert ("a", 39, 1000) in kept.kept
 

@@ -56,6 +56,25 @@ def escaped(words: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", words)
 
 
+def sources_of(
+    statements: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], dict[tuple[str, int, int], int]]:
+    """The citations of all statements, each once, and the number of each by document and range."""
+    sources: list[Mapping[str, Any]] = []
+    numbers: dict[tuple[str, int, int], int] = {}
+    for each in statements:
+        for citation in each["citations"]:
+            if place(citation) not in numbers:
+                sources.append(citation)
+                numbers[place(citation)] = len(sources)
+    return sources, numbers
+
+
+def place(citation: Mapping[str, Any]) -> tuple[str, int, int]:
+    """What a citation points at: document, start, end."""
+    return citation["document"], citation["start"], citation["end"]
+
+
 def _line(words: str) -> str:
     """On one line, without characters that a terminal or a browser would obey."""
     visible = "".join(each if each.isprintable() or each.isspace() else "�" for each in words)
@@ -97,21 +116,17 @@ def _remarks(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _numbered(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
-    """Each statement with its marks, `[1] [2]`: citations are numbered through."""
-    number = 0
-    found = []
-    for statement in answer["statements"]:
-        marks = []
-        for _ in statement["citations"]:
-            number += 1
-            marks.append(f"[{number}]")
-        found.append((statement, " ".join(marks)))
-    return found
+    """Each statement with its marks, `[1] [2]`: a source that is cited again keeps its number."""
+    _, numbers = sources_of(answer["statements"])
+    return [
+        (each, " ".join(f"[{number}]" for number in dict.fromkeys(numbers[place(hit)] for hit in each["citations"])))
+        for each in answer["statements"]
+    ]
 
 
 def _cited(answer: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    hits = [hit for each in answer["statements"] for hit in each["citations"]] or list(answer["nearest"])
-    return list(enumerate(hits, start=1))
+    sources, _ = sources_of(answer["statements"])
+    return list(enumerate(sources or answer["nearest"], start=1))
 
 
 def _place(hit: Mapping[str, Any]) -> str:

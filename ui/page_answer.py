@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import streamlit as st
 
+from engine.export import place, sources_of
 from ui import look, page_passage
 from ui.named import KINDS, name, title
 from ui.shown import count, date, escape, line, marked, tag
@@ -57,25 +58,6 @@ def _abstention(number: int, turn: Mapping[str, Any]) -> None:
     if nearest:
         st.html(tag("div.label", "What comes nearest"))
         _cards(number, nearest)
-
-
-def sources_of(
-    statements: Sequence[Mapping[str, Any]],
-) -> tuple[list[Mapping[str, Any]], dict[tuple[str, int, int], int]]:
-    """The citations of all statements, each once, and the number of each by document and range."""
-    sources: list[Mapping[str, Any]] = []
-    numbers: dict[tuple[str, int, int], int] = {}
-    for each in statements:
-        for citation in each["citations"]:
-            if place(citation) not in numbers:
-                sources.append(citation)
-                numbers[place(citation)] = len(sources)
-    return sources, numbers
-
-
-def place(citation: Mapping[str, Any]) -> tuple[str, int, int]:
-    """What a citation points at: document, start, end."""
-    return citation["document"], citation["start"], citation["end"]
 
 
 def statement(

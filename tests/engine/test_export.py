@@ -7,7 +7,7 @@ from engine import export
 
 def hit(**more):
     return {
-        "document": "d", "path": "/p/lease.pdf", "part": None, "page": 2, "quote": "The rent is £85.", "sender": None,
+        "document": "d", "start": 0, "end": 16, "path": "/p/lease.pdf", "part": None, "page": 2, "quote": "The rent is £85.", "sender": None,
         "date": None, "title": "Lease", **more,
     }  # fmt: skip
 
@@ -32,6 +32,22 @@ def test_two_answers_number_their_citations_each_from_one():
     told = export.text([answer(), answer()])
     assert told.count("[1] /p/lease.pdf") == 2
     assert "[2]" not in told
+
+
+def test_a_source_that_is_cited_again_keeps_its_number():
+    other = hit(start=40, end=60, quote="It ends in May.", page=3)
+    said = [
+        {"text": "The rent is £85.", "supported": True, "note": "", "citations": [hit(), other]},
+        {"text": "And it ends.", "supported": True, "note": "", "citations": [other, other]},
+        {"text": "The rent again.", "supported": True, "note": "", "citations": [hit()]},
+    ]
+    for write in (export.text, export.markdown):
+        told = write([answer(statements=said)]).replace("\\", "")
+        assert "The rent is £85. [1] [2]\n" in told
+        assert "And it ends. [2]\n" in told
+        assert "The rent again. [1]\n" in told
+        assert told.count("page 2") == told.count("page 3") == 1
+        assert "[3]" not in told
 
 
 def test_nothing_of_a_document_becomes_markup():

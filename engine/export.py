@@ -11,9 +11,8 @@ from typing import Any
 
 # What begins emphasis, code, a link, HTML, a table or a formula anywhere; an address that some readers make a link of;
 # and what begins a list, a heading or a rule at the start of a line.
-_SPECIAL = re.compile(
-    r"[\\`*_\[\]<>|~&$@^]|:(?=//)|(?<=www)\.|^[-+=#](?=[-+=#\s]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]", re.IGNORECASE
-)
+_NUMBERED = "|".join(rf"(?<=^\d{{{digits}}})[.)]" for digits in range(1, 10))  # as long as a list's number may be
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|~&$@^]|:(?=//)|(?<=www)\.|^[-+=#](?=[-+=#\s]|$)|" + _NUMBERED, re.IGNORECASE)
 
 
 def text(answers: Sequence[Mapping[str, Any]]) -> str:

@@ -69,6 +69,8 @@ def test_nothing_of_a_document_becomes_markup():
 
 def test_a_list_at_the_start_of_a_statement_is_no_list():
     assert export.escaped("1. The rent").startswith("1\\.")
+    assert export.escaped("2025. The rent").startswith("2025\\.")
+    assert export.escaped("123456789) The rent").startswith("123456789\\)")
     assert export.escaped("- The rent").startswith("\\-")
     assert export.escaped("The rent is 1.50 - or 2") == "The rent is 1.50 - or 2"
 

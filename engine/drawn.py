@@ -49,7 +49,7 @@ class Drawn:
     def hash_of(self, descriptor: int) -> str:
         """The SHA-256 of the open file, hex; computed once for a file that does not change."""
         status = os.fstat(descriptor)
-        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        key = (status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns)
         with self.lock:
             found = self.checked.get(key)
         if found is None:

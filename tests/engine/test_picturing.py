@@ -193,6 +193,21 @@ def test_a_file_that_is_gone_or_changed_is_named(read, papers: Path) -> None:
         document_picture(engine, **cited)
 
 
+def test_a_file_exchanged_for_one_of_the_same_size_and_date_is_noticed(read, papers: Path) -> None:
+    file = papers / "rent.pdf"
+    file.write_bytes(paper(LINE))
+    engine = read()
+    cited = place(engine)
+    document_picture(engine, **cited)
+    engine.folders_pause(str(papers))
+    was = file.stat()
+    file.write_bytes(paper(LINE.upper()))
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+    with pytest.raises(NoPictureError, match="has changed"):
+        document_picture(engine, **cited, width=700)
+
+
 def test_a_second_copy_stands_in_for_the_first(read, papers: Path) -> None:
     for name in ("a.pdf", "b.pdf"):
         (papers / name).write_bytes(paper(LINE))

@@ -17,7 +17,7 @@ import streamlit as st
 
 from ui import link, look, page_answer, page_passage
 from ui.named import title
-from ui.shown import count, escape, line, tag
+from ui.shown import count, escape, tag
 from vault.errors import StrongroomError
 
 _REDRAW_S = 0.25
@@ -165,5 +165,5 @@ def stage(asking: Asking) -> str:
             rate = f" · {tokens / seconds:.0f} tokens/s" if seconds > 0.5 and tokens else ""
             return f"writing{rate}"
     if asking.hits:
-        return f"reading {line(title(asking.hits[0]), 60)}"
+        return f"reading {' '.join(title(asking.hits[0]).split())[:60]}"
     return "searching"

@@ -58,6 +58,12 @@ def test_a_question_on_its_way_says_how_far_it_is(told, words):
     assert stage(asking) == words
 
 
+def test_what_is_being_read_is_named_as_it_is_for_whoever_draws_it_to_escape():
+    asking = Asking("q", lambda: True)
+    asking.hear("passages", {"hits": [{"title": "Rent &  <b>board</b>"}]})
+    assert stage(asking) == "reading Rent & <b>board</b>"
+
+
 def test_statements_come_one_by_one_and_those_left_out_are_counted():
     asking = Asking("q", lambda: True)
     asking.hear("passages", {"hits": [{"title": "a"}], "full_question": "Q?", "filters": {"kind": ["mail"]}})

@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from engine.export import sources_of
 from ui import link, look, page_answer, page_passage
 from ui.named import title
 from ui.shown import count, escape, tag
@@ -119,7 +120,7 @@ def show(asking: Asking, number: int) -> None:
             disabled=asking.stopping,
             shortcut=None if page_passage.opened() else "Esc",
         )
-    sources, numbers = page_answer.sources_of(asking.statements)
+    sources, numbers = sources_of(asking.statements)
     for n, statement in enumerate(asking.statements):
         page_answer.statement(number, n, statement, sources, numbers, moved=asking)
     st.html(tag("div.after", words) if (words := _left_out(asking.left_out)) else "<div></div>")

@@ -5,7 +5,8 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui.page_answer import card, how, source_line, sources_of
+from engine.export import sources_of
+from ui.page_answer import card, how, source_line
 
 EVIL = '<img src=x onerror="alert(1)">'
 

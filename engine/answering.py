@@ -111,9 +111,18 @@ class Answering:
         kept = self._writer
         return kept[1].report if kept is not None and kept[1].alive else None
 
-    def end(self, sha256: str) -> None:
-        """End the model's process, if it is this one's."""
-        if self._writer and self._writer[0] == sha256:
+    def gpu(self) -> bool | None:
+        """Whether the model is on a graphics card; None where none is loaded."""
+        kept = self._writer
+        ready = kept[1].ready if kept is not None and kept[1].alive else None
+        return ready.gpu if ready else None
+
+    def end(self, sha256: str | None = None) -> None:
+        """End the model's process, if it is this one's; None: whichever it is, also one that is just being made."""
+        if sha256 is None:
+            with self._making:
+                self._end_writer()
+        elif self._writer and self._writer[0] == sha256:
             self._end_writer()
 
     def close(self) -> None:

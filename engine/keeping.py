@@ -24,6 +24,8 @@ def settings_set(engine: Engine, key: str, value: Any) -> dict[str, Any]:
     """Change one setting."""
     with engine.opened().vault.write() as db:
         engine.settings = settings.change(db, engine.settings, key, value)
+    if key == "model_gpu":
+        engine.answering.end()  # what its process may open is decided when it begins
     return asdict(engine.settings)
 
 

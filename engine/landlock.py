@@ -25,6 +25,7 @@ _SCOPED = 0b11  # abstract Unix sockets and signals, to processes outside, from 
 
 _READING = _READ_FILE | _READ_DIR
 _WRITING = _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER | _TRUNCATE
+_USING = _READ_FILE | _WRITE_FILE | _IOCTL_DEV  # a device
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # all that fits a rule for a file
 
 
@@ -35,8 +36,10 @@ def version() -> int:
     return max(int(result), 0)
 
 
-def restrict(*, readable: Sequence[Path] | None, writable: Sequence[Path]) -> int:
+def restrict(*, readable: Sequence[Path] | None, writable: Sequence[Path], devices: Sequence[Path] = ()) -> int:
     """Let this thread, and what it starts, read below `readable` (None: everywhere), write below `writable`.
+
+    `devices` may be read, written and given orders (ioctl); a folder among them may only be listed.
 
     Nothing may be executed, no device be made, and where the kernel can, no process outside be signalled.
     Paths that do not exist are left out. Returns the version that holds it, 0 where the kernel has no
@@ -55,6 +58,8 @@ def restrict(*, readable: Sequence[Path] | None, writable: Sequence[Path]) -> in
             _allow(ruleset, path, _READING & handled)
         for path in writable:
             _allow(ruleset, path, (_READING | _WRITING) & handled)
+        for path in devices:
+            _allow(ruleset, path, (_READ_DIR if path.is_dir() else _USING) & handled)
         if libc_handle().prctl(38, 1, 0, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS, which Landlock asks for
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         _call(_RESTRICT, ruleset, 0)

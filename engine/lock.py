@@ -10,6 +10,7 @@ If it cannot be put on, LockError is raised and the process must not go on.
 """
 
 import functools
+import glob
 import os
 import platform
 import resource
@@ -28,6 +29,10 @@ from engine.seccomp import Check, Rule
 from vault.errors import StrongroomError
 
 Profile = Literal["engine", "page", "zygote", "worker", "writer"]
+
+DEVICES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri", "/dev/dri/renderD*", "/dev/kfd")
+"""What the drivers of graphics cards open to compute, as patterns; of a folder, only its list is read. The nodes
+/dev/dri/card*, which draw on screens too, are not among them."""
 
 _files_held_by = 0  # version of Landlock that `limit_files` has put on this process
 
@@ -165,11 +170,11 @@ def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
     return refused, {name: rule for name, rule in rules.items() if name not in refused}
 
 
-def limit_files(*, readable: Sequence[Path] | None, writable: Sequence[Path]) -> int:
+def limit_files(*, readable: Sequence[Path] | None, writable: Sequence[Path], devices: Sequence[Path] = ()) -> int:
     """Hold this thread, and those it starts, to these folders; call it before other threads exist.
 
-    `readable` None leaves reading free. Returns the version of Landlock, 0 where the system has none; `lock`
-    then reports it. Raises LockError.
+    `readable` None leaves reading free; `devices` may be used. What a process is held to already holds it further.
+    Returns the version of Landlock, 0 where the system has none; `lock` then reports it. Raises LockError.
     """
     global _files_held_by  # noqa: PLW0603 - as the hold itself, a property of the process
     if sys.platform != "linux":
@@ -180,7 +185,7 @@ def limit_files(*, readable: Sequence[Path] | None, writable: Sequence[Path]) ->
             "set it at the start",
         )
     try:
-        _files_held_by = landlock.restrict(readable=readable, writable=writable)
+        _files_held_by = landlock.restrict(readable=readable, writable=writable, devices=devices)
     except OSError as error:
         raise LockError(f"the kernel refused to limit the files: {error.strerror}") from error
     return _files_held_by
@@ -193,6 +198,24 @@ def program_folders() -> list[Path]:
     system = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/null", "/dev/urandom", "/nix/store")
     found = [code, Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, system)]
     return [each for each in found if each != Path("/") and each.exists()]
+
+
+def graphics_devices() -> list[Path]:
+    """Return the device files of DEVICES that exist."""
+    return [Path(each) for pattern in DEVICES for each in sorted(glob.glob(pattern))]
+
+
+def graphics_folders() -> list[Path]:
+    """Return what a process reads whose graphics driver is loaded piece by piece: the program's folders and the
+    driver's, and of /proc what is the system's or this very process's, so that no other's command line is seen."""
+    # fmt: off
+    more = (
+        "/opt/cuda", "/opt/rocm", "/proc/self", "/proc/driver", "/proc/devices", "/proc/modules", "/proc/cpuinfo",
+        "/proc/meminfo", "/proc/sys",
+    )
+    # fmt: on
+    programs = [each for each in program_folders() if each != Path("/proc")]
+    return [*programs, *(Path(each) for each in more if Path(each).exists())]
 
 
 def lock(profile: Profile, *, verify: bool = True) -> Report:

@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ import apsw
 
 from engine import settings
 from engine.engine import Engine, Notify, silent
-from engine.writer import ModelFacts, ModelWriter, describe, missing
+from engine.writer import ModelFacts, ModelWriter, describe, graphics, missing
 from vault.errors import StrongroomError
 
 CONTEXT = 8192
@@ -59,11 +59,18 @@ class Model:
 
 
 def models(engine: Engine) -> dict[str, Any]:
-    """The models that were added. `available` is whether one can run here, else `why` says what is missing."""
+    """The models that were added. `available` is whether one can run here, else `why` says what is missing. `gpu` is
+    about the graphics card: `built` (what llama.cpp has code for), `chosen` (the setting `model_gpu`), `used` (null
+    where no model is loaded), `words`."""
     with engine.opened(used=False).vault.read() as db:
         rows = _all(db)
     why = missing()
-    return {"available": not why, "why": _with_way_out(why), "rows": [_row(engine, each) for each in rows]}
+    return {
+        "available": not why,
+        "why": _with_way_out(why),
+        "rows": [_row(engine, each) for each in rows],
+        "gpu": _gpu(graphics(), chosen=engine.settings.model_gpu, used=engine.answering.gpu()),
+    }
 
 
 def add(engine: Engine, path: str, *, notify: Notify = silent) -> dict[str, Any]:
@@ -159,7 +166,11 @@ def writer(engine: Engine, model: Model) -> ModelWriter:
         with _verified(engine, model) as descriptor:
             context = fitting(model.facts, available_memory())
             return ModelWriter.start(
-                engine.opened(used=False).pipeline.zygote, descriptor, name=model.facts.name, context=context
+                engine.opened(used=False).pipeline.zygote,
+                descriptor,
+                name=model.facts.name,
+                context=context,
+                gpu=engine.settings.model_gpu,
             )
 
     if engine.answering.holds(model.sha256):
@@ -249,6 +260,21 @@ def _row(engine: Engine, model: Model) -> dict[str, Any]:
         "used": engine.settings.model == model.sha256,
         "state": _state(engine, model),
     }
+
+
+def _gpu(built: Sequence[str], *, chosen: bool, used: bool | None) -> dict[str, Any]:
+    match (bool(built), chosen, used):
+        case (False, _, _):
+            words = "the installed llama.cpp is not built for one"
+        case (_, False, _):
+            words = "not used"
+        case (_, _, None):
+            words = "looked for when the model is loaded next"
+        case (_, _, True):
+            words = "in use"
+        case _:
+            words = "none was found that can be used; the processor computes"
+    return {"built": list(built), "chosen": chosen, "used": used, "words": words}
 
 
 def _state(engine: Engine, model: Model) -> str:

@@ -26,6 +26,9 @@ class Settings:
     """model: the chosen one writes, where there is one; extractive: it writes only when asked to"""
     model_idle_minutes: float = 10.0
     """without a question, until a model's memory is given back; 0 never"""
+    model_gpu: bool = False
+    """whether the model's process may use a graphics card: on Linux that opens the card's device files to it, and the
+    files of programs for reading"""
 
 
 def load(db: apsw.Connection) -> Settings:

@@ -97,6 +97,8 @@ def become_worker(zygote: int, asked: Request, parse: "Parse") -> NoReturn:
         take(zygote, asked.descriptors[:2])
         work = WORK[asked.kind]
         if work.prepare:
+            # Threads of its libraries keep what they are held to when they begin: no graphics card is among it.
+            lock.limit_files(readable=lock.program_folders(), writable=())
             work.prepare()
         _give_up(work)
     except (OSError, ValueError, lock.LockError):
@@ -152,12 +154,17 @@ def take(zygote: int, descriptors: Sequence[int]) -> None:
     os.dup2(0, 2)  # /dev/null: what a library complains of may be the document's words
 
 
-def limit_memory(address_space: int) -> None:
-    """Limit this process to so many bytes, and to few descriptors; let it write no file."""
+def limit_memory(size: int, *, graphics: bool = False) -> None:
+    """Limit this process to so many bytes, and to few descriptors; let it write no file.
+
+    Drivers of graphics cards reserve addresses without end, and open a descriptor for each of many things. With
+    `graphics`, only memory that may be written to counts, and descriptors do not.
+    """
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    if not graphics:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     if sys.platform == "linux":  # macOS has the name and no limit behind it
-        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+        resource.setrlimit(resource.RLIMIT_DATA if graphics else resource.RLIMIT_AS, (size, size))
 
 
 def _give_up(work: Work) -> None:

@@ -17,10 +17,10 @@ from engine.wire import InvalidRecordError
 from engine.writer_wire import Answer, Failed, Locked, Ready
 from engine.zygote import Zygote
 from generation.gguf import ModelFacts, UnreadableModelError
-from generation.llama import UnavailableError, missing
+from generation.llama import UnavailableError, graphics, missing
 from generation.writing import Heard, Request, WriterDiedError, Written
 
-__all__ = ["ModelFacts", "ModelWriter", "UnavailableError", "UnreadableModelError", "describe", "missing"]
+__all__ = ["ModelFacts", "ModelWriter", "UnavailableError", "UnreadableModelError", "describe", "graphics", "missing"]
 
 _TURN = 0.05  # seconds between two looks at whether the answer is still wanted
 _DESCRIBING = 30.0  # seconds until the facts are there
@@ -32,11 +32,13 @@ _ENDING = 20.0  # seconds until a request that is not wanted any more has ended
 class ModelWriter:
     """A model that writes. Thread-safe: one request at a time, others wait."""
 
-    def __init__(self, zygote: Zygote, descriptor: int, *, name: str, context: int, threads: int, memory: int) -> None:
+    def __init__(
+        self, zygote: Zygote, descriptor: int, *, name: str, context: int, threads: int, memory: int, gpu: bool
+    ) -> None:
         self._zygote = zygote
         self._descriptor = os.dup(descriptor)
         self._name = name
-        self._options = {"describe": False, "context": context, "threads": threads, "memory": memory}
+        self._options = {"describe": False, "context": context, "threads": threads, "memory": memory, "gpu": gpu}
         self._turn = threading.Lock()
         self._process: _Process | None = None
         self._closed = False
@@ -46,15 +48,23 @@ class ModelWriter:
 
     @classmethod
     def start(
-        cls, zygote: Zygote, descriptor: int, *, name: str, context: int = 8192, threads: int = 0, memory: int = 0
+        cls,
+        zygote: Zygote,
+        descriptor: int,
+        *,
+        name: str,
+        context: int = 8192,
+        threads: int = 0,
+        memory: int = 0,
+        gpu: bool = False,
     ) -> "ModelWriter":
         """Begin to load the model from its open file, of which the descriptor stays the caller's; return at once.
 
         `context` is in tokens, prompt and answer together, and at most what the model was trained for; `threads` 0 are
         as many as there are cores; `memory` is how many bytes it may have besides its file, 0 as many as the machine
-        has.
+        has. `gpu` lets it use a graphics card, and opens that one's device files to its process.
         """
-        writer = cls(zygote, descriptor, name=name, context=context, threads=threads, memory=memory)
+        writer = cls(zygote, descriptor, name=name, context=context, threads=threads, memory=memory, gpu=gpu)
         with contextlib.suppress(WriterDiedError):  # the first request will say so
             writer._process = writer._begin()
         return writer
@@ -286,7 +296,7 @@ def describe(zygote: Zygote, descriptor: int) -> ModelFacts:
 
     Raises UnreadableModelError, which names what is wrong with the file, and WriterDiedError.
     """
-    process = _Process(zygote, descriptor, {"describe": True, "threads": 1, "memory": 1 << 30})
+    process = _Process(zygote, descriptor, {"describe": True, "threads": 1, "memory": 1 << 30, "gpu": False})
     try:
         until = monotonic() + _DESCRIBING
         while process.facts is None:

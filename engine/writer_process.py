@@ -2,7 +2,8 @@
 
 It begins as a fork of the zygote, imports llama.cpp while the program's files can be read, gives up what it holds, and
 only then looks into the model's file: what a hostile one takes over here has no key, no file, no socket, and sees the
-passages of the questions that are asked of it, which it cannot tell to anybody but the engine.
+passages of the questions that are asked of it, which it cannot tell to anybody but the engine. Where the user chose
+that a graphics card may be used, it can open the card's device files too, and read the files of programs.
 """
 
 import json
@@ -30,15 +31,17 @@ def become_writer(zygote: int, asked: Asked) -> NoReturn:
     """Turn this fork of the process `zygote` into a locked writer; serve requests until nobody asks any more.
 
     Options: `describe` (true: say what the model is, then end), `context` (tokens), `threads` (0: as many as there are
-    cores), `memory` (bytes that it may have besides the model's file; 0: as many as the machine has).
+    cores), `memory` (bytes that it may have besides the model's file; 0: as many as the machine has), `gpu` (whether it
+    may use a graphics card).
     """
     try:
         file, out, _status, *requests = asked.descriptors
         worker.take(zygote, [file, out, *requests])
         options = worker.options(asked)
+        _hold(graphics=options["gpu"])  # before llama.cpp is loaded, which looks for graphics cards at once
         library, unavailable = (None, ()) if options["describe"] else _library()
         options["threads"] = options["threads"] or _cores()
-        report = _give_up(options["memory"] or _physical_memory())
+        report = _give_up(options["memory"] or _physical_memory(), graphics=options["gpu"])
     except (OSError, ValueError, lock.LockError):
         os._exit(REFUSED_LOCK)
     try:
@@ -100,17 +103,38 @@ def _physical_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _give_up(memory: int) -> dict[str, Any]:
+def _hold(*, graphics: bool) -> None:
+    """Give up what only others of the zygote's forks may have: without the user's choice, the graphics card."""
+    if graphics:
+        lock.limit_files(readable=lock.graphics_folders(), writable=(), devices=lock.graphics_devices())
+    else:
+        lock.limit_files(readable=lock.program_folders(), writable=())
+
+
+def _give_up(memory: int, *, graphics: bool) -> dict[str, Any]:
+    # The file is mapped, which the limit counts, and some builds keep the weights again in an order of their own.
+    worker.limit_memory(memory + 2 * os.fstat(FILE).st_size, graphics=graphics)
+    if not graphics:
+        _alone()
+        lock.limit_files(readable=(), writable=())
+    # With a graphics card, `_hold` was the last word on files: parts of its driver are loaded when the model is, and
+    # threads of it, which have that hold, may run already.
+    report = lock.lock("writer", verify=False).to_json()
+    if graphics:
+        report["missing"].append(
+            "what the model's process does with the graphics card and reads of programs, as you chose"
+        )
+    return report
+
+
+def _alone() -> None:
+    """Wait until there is one thread. Raises LockError."""
     until = monotonic() + 5
     while sys.platform == "linux" and len(os.listdir("/proc/self/task")) != 1:
         # Landlock holds the thread that sets it. The one that watches over a template may be about to end.
         if monotonic() > until:
             raise lock.LockError("other threads are running where Landlock has to be set")
         sleep(0.001)
-    # The file is mapped, which the limit counts, and some builds keep the weights again in an order of their own.
-    worker.limit_memory(memory + 2 * os.fstat(FILE).st_size)
-    lock.limit_files(readable=(), writable=())
-    return lock.lock("writer", verify=False).to_json()
 
 
 def _serve(
@@ -140,10 +164,10 @@ def _write(header: gguf.Header, options: dict[str, Any], library: "Library") -> 
     def loading(percent: int) -> None:
         worker.write(writer_wire.encode(Heard("loading", percent, 100)))
 
-    model = Model(library, FILE, context=options["context"], threads=options["threads"], told=loading)
+    context, threads, gpu = options["context"], options["threads"], options["gpu"]
+    model = Model(library, FILE, context=context, threads=threads, told=loading, gpu=gpu)
     teller = Teller(model, header.text("tokenizer.chat_template"))
-    gpu = bool(library.c.llama_supports_gpu_offload())
-    worker.write(writer_wire.encode(writer_wire.Ready(model.context, model.threads, gpu, teller.note)))
+    worker.write(writer_wire.encode(writer_wire.Ready(model.context, model.threads, model.gpu, teller.note)))
     asked = _Requests()
     while True:
         number, request = asked.next()

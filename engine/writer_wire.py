@@ -35,7 +35,7 @@ class Ready:
     """tokens, prompt and answer together"""
     threads: int
     gpu: bool
-    """whether the build may use one"""
+    """whether the weights are on a graphics card"""
     note: str
     """why the model's own chat template is not used; empty where it is"""
 

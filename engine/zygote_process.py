@@ -70,7 +70,10 @@ def _prepare(parent: int, control: int, load: "Callable[[], worker.Parse]") -> "
         os.environ[each] = "1"  # a fork takes only one thread along
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("500")  # where memory ends, a worker goes before the engine
-    lock.limit_files(readable=lock.program_folders(), writable=[])
+    # Its forks take away from this before anything of a stranger's runs in them: see `worker` and `writer_process`. The
+    # graphics card is for a writer alone, where the user chose it, which cannot be known here yet.
+    readable = [*lock.program_folders(), *lock.graphics_folders()]
+    lock.limit_files(readable=readable, writable=[], devices=lock.graphics_devices())
     parse = load()
     _load_codecs()
     report = lock.lock("zygote")

@@ -26,6 +26,13 @@ from generation.sampling import Logits, Vocabulary
 from generation.writing import WriterDiedError
 
 BATCH = 512  # tokens of a prompt that are evaluated at once
+_GRAPHICS = {
+    "ggml-cuda": "CUDA",
+    "ggml-hip": "ROCm",
+    "ggml-vulkan": "Vulkan",
+    "ggml-sycl": "SYCL",
+    "ggml-metal": "Metal",
+}
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR
 _ABORTED = 2  # of llama_decode
 _OF_ITS_MAKER = 16  # LLAMA_TOKEN_ATTR_USER_DEFINED
@@ -40,6 +47,14 @@ def missing() -> str:
     if importlib.util.find_spec("llama_cpp") is None:
         return "answers by a model need the extra `llm`"
     return "" if importlib.util.find_spec("jinja2") else "answers by a model need jinja2, of the extra `llm`"
+
+
+def graphics() -> tuple[str, ...]:
+    """Return what the installed llama.cpp is built to use a graphics card with, by the names of its files; empty for
+    the processor alone. Imports nothing."""
+    found = importlib.util.find_spec("llama_cpp")
+    folders = [Path(each) for each in (found.submodule_search_locations or ())] if found else []
+    return tuple(name for part, name in _GRAPHICS.items() if any(any(each.glob(f"lib/*{part}*")) for each in folders))
 
 
 class Library:
@@ -103,10 +118,20 @@ class Model:
     """A model and one context, whose memory of the last prompt is used again."""
 
     def __init__(
-        self, library: Library, descriptor: int, *, context: int, threads: int, told: Callable[[int], None]
+        self,
+        library: Library,
+        descriptor: int,
+        *,
+        context: int,
+        threads: int,
+        told: Callable[[int], None],
+        gpu: bool = False,
     ) -> None:
-        """Load the model from the open file; `told` gets the percentage. Raises UnreadableModelError."""
+        """Load the model from the open file, with `gpu` onto a graphics card where one can be used; `told` gets the
+        percentage. Raises UnreadableModelError."""
         self._library, self._c = library, library.c
+        self.gpu = gpu and bool(self._c.llama_supports_gpu_offload())  # a device is there, and not only the code
+        """whether the weights are on a graphics card"""
         self._model = self._load(descriptor, told)
         c = self._c
         self._vocabulary_handle = c.llama_model_get_vocab(self._model)
@@ -126,7 +151,7 @@ class Model:
     def _load(self, descriptor: int, told: Callable[[int], None]) -> Any:
         c = self._c
         parameters = c.llama_model_default_params()
-        parameters.n_gpu_layers = -1 if c.llama_supports_gpu_offload() else 0
+        parameters.n_gpu_layers = -1 if self.gpu else 0
         last = [-1]
 
         def progress(share: float, _: object) -> bool:

@@ -32,6 +32,7 @@ def show() -> None:
         look.failure(st.session_state["model-failed"])
     if found["available"]:
         _add()
+        _graphics(found["gpu"])
     elif found["why"]:
         look.notice("faint", found["why"])
     _how_to_get_one()
@@ -124,6 +125,36 @@ def _add() -> None:
         bar.empty()
     st.session_state.pop("model-path", None)
     link.rerun()
+
+
+def _graphics(gpu: Mapping[str, Any]) -> None:
+    chosen = bool(gpu["chosen"])
+    key = f"set-gpu-{chosen}"  # set elsewhere, it shows that
+    st.toggle(
+        "The model may use the graphics card",
+        value=chosen,
+        key=key,
+        disabled=not gpu["built"] and not chosen,
+        on_change=_graphics_changed,
+        args=(key,),
+    )
+    opens = (
+        "Faster with a card. On Linux the model's process can then open the card's device files and read the files of "
+        "programs, which it otherwise cannot; never tried on a card by its makers."
+    )
+    built = f" ({', '.join(gpu['built'])})" if gpu["built"] else ""
+    st.html(tag("p.why", escape(opens)) + tag("p.why", escape(f"Now: {gpu['words']}{built}."), data_testid="graphics"))
+    error = st.session_state.get("wrong-model_gpu")
+    if error is not None:
+        look.failure(error)
+
+
+def _graphics_changed(widget: str) -> None:
+    st.session_state.pop("wrong-model_gpu", None)
+    try:
+        link.aside("settings.set", key="model_gpu", value=bool(st.session_state[widget]))
+    except StrongroomError as error:
+        st.session_state["wrong-model_gpu"] = error
 
 
 def _how_to_get_one() -> None:

@@ -227,7 +227,10 @@ def models(found: Mapping[str, Any], style: Style) -> list[str]:
         if number:
             told = found["rows"][number - 1]
             lines.append(style.faint(f"    {short(told['path'])}, SHA-256 {plain(told['id'][:16])}…"))
-    return lines
+    gpu = found["gpu"]
+    built = f" (llama.cpp is built with {', '.join(gpu['built'])})" if gpu["built"] else ""
+    hint = "; `strongroom settings model-gpu yes` lets a model use it" if gpu["built"] and not gpu["chosen"] else ""
+    return [*lines, f"  graphics card: {gpu['words']}{built}{hint}"]
 
 
 def conversations(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:

@@ -19,7 +19,7 @@ from engine.keeping import settings_set
 from engine.models import ModelGoneError, NoModelError, NotEnoughMemoryError
 from generation.answer import Answer, Citation, Statement
 from generation.gguf import ModelFacts
-from generation.writing import WriterDiedError, Written
+from generation.writing import Request, WriterDiedError, Written
 from vault.errors import StrongroomError
 from vault.keys import FLOOR
 
@@ -263,6 +263,43 @@ def test_the_mode_can_be_chosen_for_one_question(engine, model, monkeypatch):
     with pytest.raises(NoModelError):
         ask(engine, QUESTION, mode="model")
     models.use(engine, "Tiny")
+
+
+def test_a_graphics_card_is_a_choice_that_begins_the_model_anew(engine, model, monkeypatch):
+    def write():
+        request = Request((), "", ("[1] The rent is 85 pounds.",), (1,), (), "", most_tokens=2)
+        models.writer(engine, models.chosen(engine, None)).write(request, lambda _: None, lambda: False)
+
+    assert models.models(engine)["gpu"]["chosen"] is False
+    write()
+    assert not any("graphics" in each for each in engine.answering.held()["missing"])
+    monkeypatch.setattr(models, "graphics", lambda: ("CUDA",))
+    try:
+        settings_set(engine, "model_gpu", "yes")
+        assert engine.answering.held() is None  # what its process may open was decided when it began
+        found = models.models(engine)["gpu"]
+        assert found == {"built": ["CUDA"], "chosen": True, "used": None, "words": "looked for when the model is loaded next"}  # fmt: skip
+        write()
+        assert any("graphics" in each for each in engine.answering.held()["missing"])
+        found = models.models(engine)["gpu"]
+        assert found["used"] is False
+        assert "the processor computes" in found["words"]
+    finally:
+        settings_set(engine, "model_gpu", "no")
+    assert engine.answering.held() is None
+    assert "not used" in models.models(engine)["gpu"]["words"]
+
+
+def test_what_llama_cpp_is_built_for_is_told_by_its_files(tmp_path, monkeypatch):
+    package = tmp_path / "llama_cpp"
+    (package / "lib").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "lib" / "libggml-cpu.so").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    assert models.graphics() == ()
+    (package / "lib" / "libggml-cuda.so.0").touch()
+    assert models.graphics() == ("CUDA",)
 
 
 def test_statements_come_as_they_are_made_those_left_out_too(engine, model, monkeypatch):

@@ -1,10 +1,14 @@
 """A tiny model of random weights writes in the real process, forked by the real zygote, under the real lock."""
 
 import ctypes
+import errno
+import fcntl
 import json
 import os
+import queue
 import signal
 import socket
+import termios
 import threading
 import time
 from dataclasses import asdict, replace
@@ -12,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import writer_wire
+from engine import landlock, lock, worker, writer_wire
 from engine.wire import InvalidRecordError
 from engine.writer import ModelWriter, UnavailableError, UnreadableModelError, describe
 from engine.writer_wire import Failed, Locked, Ready
@@ -238,14 +242,15 @@ def test_a_process_that_died_between_two_answers_is_begun_anew(zygote, writer):
     check(writer.write(ASKED, silent, never))
 
 
-def test_where_there_is_too_little_memory_it_is_said(zygote, tmp_path):
+@pytest.mark.parametrize("gpu", [False, True])
+def test_where_there_is_too_little_memory_it_is_said(zygote, tmp_path, gpu):
     path = tiny_gguf.write(tmp_path / "tiny.gguf", context=1 << 20, layers=8, width=128)
-    writer = started(zygote, path, context=1 << 20, memory=1200 << 20)
+    writer = started(zygote, path, context=1 << 20, memory=1200 << 20, gpu=gpu)
     with pytest.raises(WriterDiedError, match=r"memory|signal") as caught:
         writer.write(ASKED, silent, never)
     assert "memory" in caught.value.message + caught.value.hint
     writer.close()
-    smaller = started(zygote, path, context=2048, memory=1200 << 20)
+    smaller = started(zygote, path, context=2048, memory=1200 << 20, gpu=gpu)
     check(smaller.write(ASKED, silent, never))
     smaller.close()
 
@@ -396,7 +401,7 @@ def test_without_llama_cpp_it_is_said_what_is_missing_and_models_are_described_a
     with pytest.raises(UnavailableError) as caught:
         writer.write(ASKED, silent, never)
     assert "extra `llm`" in caught.value.message
-    assert "pip install" in caught.value.hint
+    assert "make install" in caught.value.hint
     writer.close()
     descriptor = os.open(model, os.O_RDONLY)
     assert describe(zygote, descriptor).name == "Tiny"
@@ -460,6 +465,136 @@ def test_a_writer_can_open_start_reach_and_ask_nothing(model):
     assert seen == {**refused, **closed, "write to the model": "Bad file descriptor"}
     writer.close()
     zygote.close()
+
+
+def using_a_card(users):
+    """In the zygote: tries to use a device when llama.cpp is loaded, when the model is, and in a thread in between."""
+    from generation import llama
+    from generation.writing import WriterDiedError
+
+    def attempts():
+        def order():
+            with open("/dev/full", "rb+", buffering=0) as device:
+                fcntl.ioctl(device, termios.TCGETS, bytes(64))
+
+        return {
+            "device": lambda: os.close(os.open("/dev/full", os.O_RDWR)),
+            "order": order,
+            "another device": lambda: os.open("/dev/zero", os.O_RDONLY),
+            "program": lambda: os.close(os.open(os.__file__, os.O_RDONLY)),
+            "own state": lambda: os.close(os.open("/proc/self/maps", os.O_RDONLY)),
+            "another's command line": lambda: os.open(f"/proc/{os.getppid()}/cmdline", os.O_RDONLY),
+            "the user's": lambda: os.open(users, os.O_RDONLY),
+            "the user's folder": lambda: os.listdir(os.path.dirname(users)),
+            "write": lambda: os.open(f"{users}.new", os.O_WRONLY | os.O_CREAT),
+            "write to a program": lambda: os.open(os.__file__, os.O_WRONLY),
+            "socket": lambda: socket.socket(socket.AF_UNIX),
+            "fork": os.fork,
+            "run": lambda: os.execv("/bin/true", ["true"]),
+        }
+
+    def tried(names=None):
+        found = {}
+        for name, attempt in attempts().items():
+            if names is None or name in names:
+                try:
+                    attempt()
+                    found[name] = "through"
+                except OSError as error:
+                    found[name] = errno.errorcode[error.errno]
+        return found
+
+    at_loading, go, of_thread = {}, threading.Event(), queue.Queue()
+    original = llama.Library.__init__
+
+    def library(self):
+        original(self)
+        at_loading.update(tried({"device", "program", "the user's"}))
+        if at_loading["device"] == "through":  # as drivers begin threads before there is a lock
+            threading.Thread(target=lambda: (go.wait(), of_thread.put(tried())), daemon=True).start()
+
+    def load(self, descriptor, told):
+        go.set()
+        thread = of_thread.get(timeout=5) if at_loading["device"] == "through" else None
+        raise WriterDiedError(json.dumps({"loading": at_loading, "locked": tried(), "thread": thread}))
+
+    llama.Library.__init__, llama.Model._load = library, load
+    return lambda *_: iter(())
+
+
+@pytest.mark.parametrize("gpu", [False, True], ids=["without the choice", "with the choice"])
+def test_a_card_is_opened_by_a_writer_alone_and_by_choice_alone(model, tmp_path, monkeypatch, gpu):
+    # A stand-in: there is no such card where this was written.
+    monkeypatch.setattr(lock, "DEVICES", ("/dev/full", "/dev/no-such-*"))
+    assert landlock.version() >= 5, "this kernel's Landlock says nothing on orders to devices"
+    users = tmp_path / "letter"
+    users.write_text("dear")
+    zygote = Zygote.start(lambda: using_a_card(str(users)))
+    writer = started(zygote, model, gpu=gpu)
+    with pytest.raises(WriterDiedError) as caught:
+        writer.write(ASKED, silent, never)
+    seen = json.loads(caught.value.message)
+    refused = dict.fromkeys(("socket", "fork", "run"), "EPERM")
+    closed = (
+        "another device", "another's command line", "the user's", "the user's folder", "write", "write to a program"
+    )  # fmt: skip
+    opened = ("device", "program", "own state")
+    if gpu:
+        # ENOTTY: the device heard the order, which is none for it
+        expected = {**refused, **dict.fromkeys(closed, "EACCES"), **dict.fromkeys(opened, "through"), "order": "ENOTTY"}
+        assert seen["loading"] == {"device": "through", "program": "through", "the user's": "EACCES"}
+        assert seen["locked"] == seen["thread"] == expected
+    else:
+        expected = {**refused, **dict.fromkeys((*closed, *opened, "order"), "EACCES")}
+        assert seen["loading"] == {"device": "EACCES", "program": "through", "the user's": "EACCES"}
+        assert seen["locked"] == expected
+    assert not (tmp_path / "letter.new").exists()
+    writer.close()
+    zygote.close()
+
+
+def test_no_worker_with_a_document_opens_a_card_not_even_while_it_loads_its_libraries(tmp_path, monkeypatch):
+    def tried():
+        try:
+            os.close(os.open("/dev/full", os.O_RDWR))
+        except OSError as error:
+            return errno.errorcode[error.errno]
+        return "through"
+
+    def load():
+        from ingest import registry
+
+        assert registry
+        seen = [tried()]  # in the zygote itself it can be opened: it is the forks that give it up
+
+        def lines(_file, _asked, _parse):
+            yield json.dumps([*seen, tried()]).encode() + b"\n"
+
+        for kind in ("parse", "picture"):
+            worker.WORK[kind] = worker.Work(lines)
+        worker.WORK["ocr"] = worker.Work(lines, lambda: seen.append(tried()))
+        return lambda *_: iter(())
+
+    monkeypatch.setattr(lock, "DEVICES", ("/dev/full",))
+    zygote = Zygote.start(load)
+    path = tmp_path / "document"
+    path.write_bytes(b"text")
+    with path.open("rb") as file:
+        said = {kind: json.loads(*zygote.run(kind, file.fileno(), "a", {})) for kind in ("parse", "picture", "ocr")}
+    assert said == {
+        "parse": ["through", "EACCES"],
+        "picture": ["through", "EACCES"],
+        "ocr": ["through", *["EACCES"] * 2],
+    }
+    zygote.close()
+
+
+def test_with_the_choice_and_without_a_card_the_processor_computes_and_says_so(zygote, model):
+    writer = started(zygote, model, gpu=True)
+    check(writer.write(ASKED, silent, never))
+    assert writer.ready.gpu is False
+    assert any("graphics card" in each for each in writer.report["missing"])
+    writer.close()
 
 
 def test_the_process_is_locked_and_its_threads_are_too(zygote, model):

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import pty
 import select
@@ -69,6 +70,15 @@ def test_adding_a_model_shows_what_it_is_and_its_sha256(person, tiny):
     assert header.split() == ["name", "size", "quantisation", "licence", "context", "memory"]
     assert row.split()[:2] == ["*", "Tiny"]
     assert "apache-2.0" in row
+    # The tests' llama.cpp computes on processors alone, and says so.
+    assert "graphics card: the installed llama.cpp is not built for one" in person.added
+
+
+def test_the_graphics_card_is_a_setting_of_its_own(person):
+    assert json.loads(person.ok("model", "--json"))["gpu"]["chosen"] is False
+    person.ok("settings", "model-gpu", "yes")
+    assert json.loads(person.ok("model", "--json"))["gpu"]["chosen"] is True
+    person.ok("settings", "model-gpu", "no")
 
 
 def test_an_answer_with_a_model_that_talks_nonsense_shows_nothing_unsupported(person):

@@ -198,6 +198,13 @@ def test_a_model_is_added_by_its_file_shown_with_its_facts_and_removed(screen, o
     row = opened.call("models")["rows"][0]
     assert row["id"] in shown.inner_text()
     assert str(made) in shown.inner_text()
+    expect(screen.get_by_label("The model may use the graphics card")).to_be_disabled()  # built for the processor alone
+    expect(screen.get_by_test_id("graphics")).to_have_text("Now: the installed llama.cpp is not built for one.")
+    opened.call("settings.set", key="model_gpu", value=True)  # and yet it can be switched off
+    screen.reload()
+    expect(screen.get_by_label("The model may use the graphics card")).to_be_checked()
+    screen.get_by_text("The model may use the graphics card").click()
+    eventually(screen, lambda: opened.call("settings.get")["model_gpu"] is False)
     expect(screen.get_by_label("The chosen model writes answers")).to_be_checked()
     screen.get_by_text("The chosen model writes answers").click()
     eventually(screen, lambda: opened.call("settings.get")["answer_mode"] == "extractive")

@@ -24,7 +24,7 @@ from ingest.prepare import prepared
 from ingest.registry import UnreadableError, UnsupportedError
 from ingest.work import Work
 from retrieval import keyword
-from vault import documents
+from vault import cited, documents
 from vault.errors import StrongroomError
 from vault.records import Block, Document, ReadPage
 
@@ -209,6 +209,7 @@ class PictureReader:
             gone, ids = documents.rewrite(
                 db, scan.number, document, prefix=prefix, chunks=ready.chunks, keys=ready.keys, language=ready.language
             )
+            cited.move(db, old.id, scanned.moved(old.blocks, blocks))
             keyword.remove(db, {*gone, -scan.number})
             removed.update(gone)
             keyword.add(db, list(zip(ids, ready.words, strict=True)))

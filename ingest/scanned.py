@@ -95,6 +95,13 @@ def merged(text: str, blocks: Sequence[Block], pages: Sequence[ReadPage]) -> tup
     return "".join(pieces), tuple(found)
 
 
+def moved(old: Sequence[Block], new: Sequence[Block]) -> list[tuple[int, int]]:
+    """Return where each page that had text began, and by how many characters `merged` moved it, in the pages' order."""
+    begins = {each.page: each.start for each in reversed(new)}
+    first = {each.page: each.start for each in reversed(old)}
+    return sorted((start, begins[page] - start) for page, start in first.items())
+
+
 def _moved(block: Block, by: int) -> Block:
     lines = tuple(replace(each, start=each.start + by, end=each.end + by) for each in block.lines)
     return replace(block, start=block.start + by, end=block.end + by, lines=lines)

@@ -3,15 +3,17 @@
 import base64
 import io
 import json
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.asking import search
+from engine.asking import ask, search
 from engine.engine import Engine
 from engine.erasing import purge
+from engine.history import conversation
 from engine.picturing import document_picture
 from engine.reading import document, document_text, files
 from ingest import ocr, scanned
@@ -247,3 +249,37 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_is_not_kept(papers, monk
     engine.folders_add(str(folder))
     finish(engine)
     assert stored == []
+
+
+def test_an_answer_given_before_still_points_at_its_words(papers, monkeypatch):
+    engine, folder = papers
+    for each in folder.iterdir():
+        each.unlink()
+    lease = pdf("Before the picture", scan("x"), "The rent of the garage is 85 pounds")
+    (folder / "mixed.pdf").write_bytes(lease)
+    asked = threading.Event()
+
+    def pages(_self, _descriptor, _name, _part, batch):
+        assert asked.wait(60)
+        words = "The gutter was cleaned"
+        yield ReadPage(2, 0.9, words, (Block(0, len(words), "paragraph", 0, 2, ()),))
+        assert batch == [2]
+
+    monkeypatch.setattr(PictureReader, "_pages", pages)
+    engine.folders_add(str(folder))
+    until = time.monotonic() + 60
+    while not (answer := ask(engine, "How much is the rent of the garage?"))["statements"]:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    asked.set()
+    finish(engine)
+    (kept,) = [each for each in conversation(engine, answer["conversation"])["answers"] if each["statements"]]
+    (hit,) = kept["statements"][0]["citations"]
+    text = document_text(engine, hit["document"])["text"]
+    assert "gutter" in text[: hit["start"]]
+    assert text[hit["start"] : hit["end"]] == hit["quote"]
+    for low, high in hit["marks"]:
+        assert hit["start"] <= low < high <= hit["end"]
+    (before,) = answer["statements"][0]["citations"]
+    assert before["quote"] == hit["quote"]
+    assert before["start"] < hit["start"]

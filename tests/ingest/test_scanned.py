@@ -41,6 +41,13 @@ def test_every_block_and_line_still_holds_its_words():
     assert all((line.start, line.end) == (each.start, each.end) for each in blocks for line in each.lines)
 
 
+def test_where_each_page_went_is_known():
+    old, before = joined([(1, ["one", "two"]), (3, ["five"]), (5, ["six"])])
+    new, after = scanned.merged(old, before, [ReadPage(2, 0.8, *page(2, "three")), ReadPage(4, 0.8, *page(4, "ok"))])
+    places = scanned.moved(before, after)
+    assert [(start, new[start + by :][:3]) for start, by in places] == [(0, "one"), (10, "fiv"), (16, "six")]
+
+
 def test_a_page_without_words_changes_nothing():
     before = joined([(1, ["one"]), (3, ["three"])])
     assert scanned.merged(*before, [ReadPage(2, 0.0, "")]) == before

@@ -30,16 +30,6 @@ def call(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> 
     return rerun()
 
 
-def offered(method: str, otherwise: Any, **params: Any) -> Any:
-    """As `call`, but `otherwise` where the engine has no such method."""
-    from engine.client import EngineFailedError
-
-    try:
-        return call(method, **params)
-    except EngineFailedError:
-        return otherwise
-
-
 def aside(method: str, *, on_notify: "OnNotify | None" = None, **params: Any) -> Any:
     """Ask the engine from a thread that is no session's: whatever goes wrong, being locked too, is raised."""
     return _line[0].call(method, on_notify=on_notify, **params)

@@ -23,7 +23,7 @@ def show() -> None:
         "words, on this machine; each statement is then checked against the passages it cites."
     )
     st.html(tag("h2.title.small", "Answers") + tag("p.lead", lead))
-    found = link.offered("models", {"available": False, "why": "", "rows": []})
+    found = link.call("models")
     rows = found["rows"]
     _extractive(used=not any(each["used"] for each in rows))
     for each in rows:

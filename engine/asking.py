@@ -78,7 +78,7 @@ def ask(
     with engine.answering.ticket(ticket) as stop, opened.pipeline.asking():
         began = time.perf_counter()
         told = _Told(notify, stop)
-        purges = history.purges(opened.vault)
+        before = history.before(opened.vault, started)
         asked = _asked(opened.vault, typed, conversation, filters)
         asked, passages, answer = _extract(engine, opened, asked, told)
         offered: set[str] = set()
@@ -104,8 +104,10 @@ def ask(
             "read": [each.to_json() for each in asked.read],
             "seconds": {**shown["seconds"], "total": round(time.perf_counter() - began, 4)},
         }
-        history.remember(engine, shown, conversation=started, since=purges, offered=offered)
-        if history.purges(opened.vault) != purges:  # after that purge's own forgetting, the model may have read on
+        history.remember(engine, shown, conversation=started, since=before, offered=offered)
+        if (
+            history.before(opened.vault, started).purges != before.purges
+        ):  # after that purge's own forgetting, the model may have read on
             engine.forget()
     return shown
 

@@ -102,20 +102,35 @@ def earlier(vault: Vault, conversation: str) -> list[Earlier]:
     return found
 
 
-def purges(vault: Vault) -> int:
-    """How often something was purged, or allowed again: another number than before says that it was meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an answer began with."""
+
+    purges: int
+    """how often something was purged, or allowed again: another number says that it was meanwhile"""
+    known: bool
+    """whether its conversation was kept"""
+
+
+def before(vault: Vault, conversation: str) -> Before:
+    """What an answer in this conversation begins with."""
     with vault.read() as db:
-        return purge_list.serial(db)
+        return _before(db, conversation)
+
+
+def _before(db: apsw.Connection, conversation: str) -> Before:
+    known = db.execute("SELECT count(*) FROM conversation WHERE id = ?", (conversation,)).get
+    return Before(purge_list.serial(db), bool(known))
 
 
 def remember(
-    engine: Engine, shown: dict[str, Any], *, conversation: str, since: int, offered: Iterable[str] = ()
+    engine: Engine, shown: dict[str, Any], *, conversation: str, since: Before, offered: Iterable[str] = ()
 ) -> None:
     """Keep an answer, if answers are kept, and put its conversation and its turn (None if it was not kept) in it.
 
-    `offered` are documents that it may rest on without showing them: what a model was given to read. `since` is what
-    `purges` said before the answer was begun: if something was purged meanwhile, its words may be in the answer, which
-    is not kept then.
+    `offered` are documents that it may rest on without showing them: what a model was given to read. `since` is what it
+    began with: if something was purged meanwhile, its words may be in the answer, which is not kept then; nor is it where
+    its conversation was removed.
     """
     shown["conversation"] = conversation
     shown["turn"] = None
@@ -123,7 +138,8 @@ def remember(
         return
     rests_on = {hit["document"] for hit in _hits(shown)} | set(offered)
     with engine.opened().vault.write() as db:
-        if purge_list.serial(db) != since:
+        now = _before(db, conversation)
+        if now.purges != since.purges or (since.known and not now.known):
             return
         if shown["full_question"] != shown["question"]:  # it may repeat words of the answers before
             rests_on |= {

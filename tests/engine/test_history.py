@@ -6,7 +6,7 @@ from engine import asking, models
 from engine.asking import ask
 from engine.engine import Engine
 from engine.erasing import purge
-from engine.history import conversations
+from engine.history import conversations, remove
 from engine.suggesting import suggestions
 from generation import check
 from vault.keys import FLOOR
@@ -40,6 +40,22 @@ def test_an_answer_that_was_under_way_during_a_purge_is_not_kept(engine, monkeyp
     assert "85 pounds" in answer["statements"][0]["text"]
     assert answer["turn"] is None
     assert conversations(engine)["total"] == 0
+
+
+def test_a_conversation_that_is_removed_does_not_come_back_with_an_answer_under_way(engine, monkeypatch):
+    made = asking.extractive.answer
+    first = ask(engine, QUESTION)["conversation"]
+
+    def and_remove(*given):
+        if conversations(engine)["total"]:
+            remove(engine, first)
+        return made(*given)
+
+    assert ask(engine, QUESTION, conversation=first)["turn"] is not None
+    monkeypatch.setattr(asking.extractive, "answer", and_remove)
+    assert ask(engine, QUESTION, conversation=first)["turn"] is None
+    assert conversations(engine)["total"] == 0
+    assert ask(engine, QUESTION, conversation=first)["turn"] is not None  # asked after that, it begins anew
 
 
 def test_what_a_model_was_told_during_a_purge_is_forgotten_too(engine, monkeypatch):

@@ -105,10 +105,8 @@ def ask(
             "seconds": {**shown["seconds"], "total": round(time.perf_counter() - began, 4)},
         }
         history.remember(engine, shown, conversation=started, since=before, offered=offered)
-        if (
-            history.before(opened.vault, started).purges != before.purges
-        ):  # after that purge's own forgetting, the model may have read on
-            engine.forget()
+        if history.before(opened.vault, started).purges != before.purges:
+            engine.forget()  # after that purge's own forgetting, the model may have read on
     return shown
 
 

@@ -129,8 +129,8 @@ def remember(
     """Keep an answer, if answers are kept, and put its conversation and its turn (None if it was not kept) in it.
 
     `offered` are documents that it may rest on without showing them: what a model was given to read. `since` is what it
-    began with: if something was purged meanwhile, its words may be in the answer, which is not kept then; nor is it where
-    its conversation was removed.
+    began with: if something was purged meanwhile, its words may be in the answer, which is not kept then; nor is it
+    where its conversation was removed.
     """
     shown["conversation"] = conversation
     shown["turn"] = None

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import lock, protocol
+from engine import lock, protocol, rendezvous
 from engine.zygote import Zygote
 from vault.errors import StrongroomError
 
@@ -73,6 +73,8 @@ def run_engine(
     hide_messages()
     with _locked(zygote, *folders, ()) as engine:
         signal.signal(signal.SIGTERM, lambda *_: engine.ended.set())
+        for left in folders[1].glob(f"*{_staged(*folders)}*"):  # by an engine of this vault that was killed at it
+            shutil.rmtree(left, ignore_errors=True)
         engine.held["zygote"] = {**zygote.report(), "pid": zygote.pid, "at": time.time()}
         from engine.methods import METHODS
 
@@ -111,6 +113,11 @@ def _locked(zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Se
         engine.close()
 
 
+def _staged(vault_folder: Path, state_folder: Path) -> str:
+    """What the names of this vault's backups begin with while they are in the state folder: see delivering.STAGED."""
+    return f"backup-{rendezvous.socket_path(vault_folder, state_folder).stem.removeprefix('engine-')[:8]}"
+
+
 def _more(line: Line) -> dict[str, Callable[..., Any]]:
     """Return the methods that need the launcher."""
 
@@ -132,7 +139,7 @@ def _more(line: Line) -> dict[str, Callable[..., Any]]:
         """Write a backup to a folder that the page's user typed; it is the page that tells the launcher which."""
         from engine import keeping
 
-        staged = engine.state / f"backup-{secrets.token_hex(8)}"
+        staged = engine.state / f"{_staged(engine.folder, engine.state)}{secrets.token_hex(4)}"
 
         def deliver() -> None:
             answer = line.ask({"deliver": staged.name, "to": target})

@@ -242,6 +242,18 @@ def test_a_launcher_that_is_killed_leaves_no_process_behind_and_another_can_star
     assert start().word == "ready"
 
 
+def test_a_backup_that_was_being_written_when_its_engine_was_killed_does_not_stay(start, tmp_path):
+    own = rendezvous.socket_path(tmp_path / "vault", tmp_path / "state").stem.removeprefix("engine-")[:8]
+    left = [f"backup-{own}01234567", f".backup-{own}01234567.89ab.new"]
+    other = "backup-0123456789abcdef"  # another vault's, perhaps at it now
+    for each in (*left, other):
+        (tmp_path / "state" / each).mkdir(parents=True)
+        (tmp_path / "state" / each / "store-1.db").write_text("x")
+    running = start()
+    assert running.call("status")["state"] == "none"
+    assert [each.name for each in (tmp_path / "state").glob("*backup*")] == [other]
+
+
 def test_a_second_launcher_for_the_same_vault_is_refused(start):
     start()
     second = start()

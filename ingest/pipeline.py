@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -23,6 +23,7 @@ from engine.zygote import WorkerDiedError, Zygote
 from ingest import chunk as chunking
 from ingest import scanned
 from ingest.embedding import Embedding
+from ingest.outcome import Finished, Read, summary
 from ingest.pictures import FOREIGN, PictureReader
 from ingest.prepare import Prepared, language, prepared
 from ingest.registry import UnreadableError, UnsupportedError
@@ -38,31 +39,6 @@ from vault.vault import Vault
 READERS = 2  # one a core of the smallest machine; parsing hides behind embedding
 COMMIT_DOCUMENTS = 256  # documents a commit at most: bounds both what a crash repeats and how long a question waits
 COMMIT_SECONDS = 0.25  # and this long at most, so that a saved file is found within a second
-_SHOWN_PROBLEMS = 3  # in a file's reason; the rest are counted
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A document on its way into the vault, with all that can be computed outside the transaction."""
-
-    file: int
-    document: Document
-    ready: Prepared
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A file that has been read to its end, or to where it failed."""
-
-    file: int
-    path: bytes
-    size: int
-    mtime_ns: int
-    hash: bytes | None
-    state: str
-    reason: str
-    copy_of: int | None = None
-    """another file with the same bytes, already read"""
 
 
 class Pipeline:
@@ -250,7 +226,7 @@ class Pipeline:
         after = os.fstat(descriptor)
         if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
             return replace(done, state="waiting", reason="")
-        reason = _summary(problems, notes)
+        reason = summary(problems, notes)
         if not count:
             return replace(done, state="failed", reason=reason or "nothing readable in it")
         state = "partial" if problems or notes or pictures else "done"
@@ -421,11 +397,3 @@ def _same_format(vault: Vault, twin: int, path: bytes) -> bool:
     with vault.read() as db:
         other = db.execute("SELECT path FROM file WHERE id = ?", (twin,)).get
     return other is not None and Path(os.fsdecode(other)).suffix.lower() == Path(os.fsdecode(path)).suffix.lower()
-
-
-def _summary(problems: list[Problem], notes: list[str]) -> str:
-    said = notes[:_SHOWN_PROBLEMS] + [
-        f"{p.part}: {p.reason}" if p.part else p.reason for p in problems[:_SHOWN_PROBLEMS]
-    ]
-    hidden = len(problems) + len(notes) - len(said)
-    return "; ".join(said) + (f"; and {hidden} more" if hidden > 0 else "")

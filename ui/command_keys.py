@@ -128,32 +128,14 @@ def _staging(given: Given) -> Iterator[str]:
 
 
 def _move(staged: Path, target: Path) -> None:
-    """Copy to the target's file system, on the disk before it gets its name, and compare."""
-    import filecmp
+    """Copy to the target's file system what a backup is made of, and nothing else that an engine may have put there."""
+    from engine import delivering
 
-    aside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
-        shutil.copytree(staged, aside)
-        names = [each.name for each in staged.iterdir()]
-        _, differ, errors = filecmp.cmpfiles(staged, aside, names, shallow=False)
-        if differ or errors:
-            raise StrongroomError(f"the copy in {target.parent} differs from what was written", "check that disk")
-        for path in [*(aside / name for name in names), aside]:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        aside.chmod(0o700)
-        if target.exists():
-            target.rmdir()  # an empty one
-        os.rename(aside, target)
+        delivering.carry(staged, target)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StrongroomError(f"the backup could not be written to {target}: {reason}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def restore(given: Given, options: argparse.Namespace) -> int:

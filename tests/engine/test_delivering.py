@@ -136,6 +136,14 @@ def test_a_file_that_no_backup_has_is_not_carried(staged, tmp_path, name):
     assert not (tmp_path / "copy").exists()
 
 
+@pytest.mark.parametrize("missing", ["header", "backup", "store-1.db"])
+def test_a_part_of_a_backup_is_not_carried(staged, tmp_path, missing):
+    (staged / missing).unlink()
+    with pytest.raises(StrongroomError, match="no backup"):
+        carry(staged, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_a_link_among_the_files_is_not_followed(staged, tmp_path):
     (tmp_path / "secret").write_text("x")
     (staged / "backup").unlink()

@@ -18,7 +18,7 @@ KINDS = ("parse", "picture", "ocr", "write")
 """What a worker is forked for; in a frame, the place in this list."""
 
 FRAME = struct.Struct("=BII")  # kind, bytes of the name, bytes of the options
-ENDED = struct.Struct("=iQ")  # wait status, peak resident bytes
+ENDED = struct.Struct("=iQ")  # wait status, peak of its own resident bytes
 MAX_NAME = 4096  # bytes; NAME_MAX is 255
 MAX_OPTIONS = 1 << 16  # bytes
 _MOST_DESCRIPTORS = 4

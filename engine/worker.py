@@ -133,7 +133,7 @@ def reason(status: int, granted_cpu: int, peak_bytes: int, address_space: int) -
         return "tried a system call of another architecture"
     # A library that gets no memory often aborts, or writes to what it was not given.
     memory_signals = (signal.SIGABRT, signal.SIGSEGV, signal.SIGTRAP, signal.SIGBUS)
-    if number in memory_signals and peak_bytes > address_space // 2:
+    if number in memory_signals and peak_bytes > 2 * address_space // 5:
         return f"ran out of memory (signal {number})"
     if number == signal.SIGKILL:
         return "was killed, probably for want of memory"

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -168,8 +169,9 @@ def _reap(running: dict[int, int], poll: "select.poll") -> None:
         if ended == 0:
             continue
         unit = 1 if sys.platform == "darwin" else 1024
+        inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a fork's peak begins with its parent's pages
         with contextlib.suppress(OSError):  # the reader may have gone
-            os.write(status, ENDED.pack(how, usage.ru_maxrss * unit))
+            os.write(status, ENDED.pack(how, max(0, usage.ru_maxrss - inherited) * unit))
         with contextlib.suppress(KeyError):
             poll.unregister(status)
         os.close(status)

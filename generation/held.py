@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from retrieval.passage import Passage
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?")
-_CODE = re.compile(r"(?<![\w@])[A-Za-z0-9]+(?:[-/_.@#:]?[A-Za-z0-9]+)*(?![\w])")
+# Possessive, and what joins two parts is no option: else a long word before a letter of another script takes for ever.
+_CODE = re.compile(r"(?<![\w@])[A-Za-z0-9]++(?:[-/_.@#:][A-Za-z0-9]++)*(?![\w])")
 _FIGURES_AND_UNIT = re.compile(
     r"[\d.,]+-?(?:st|nd|rd|th|k|m|bn|mn|s|[ap]m|[A-Za-z]{3,}|mg|kg|km|cm|mm|ml|gb|mb|kw|kwh|g|l|h|p)"
 )

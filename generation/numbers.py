@@ -70,8 +70,8 @@ _IN_WORDS = re.compile(
 _ORDINAL = re.compile(rf"\b(?:(?P<figures>\d{{1,4}})(?:st|nd|rd|th)|(?P<word>{'|'.join(_ORDINALS)}))\b", re.IGNORECASE)
 _SCALE = re.compile(r"\s?(?P<scale>hundred|thousand|million|billion|trillion|mn|mio|bn|k|m|b)\b\.?", re.IGNORECASE)
 _AFTER = re.compile(
-    r"\s*\)?\s*(?:\((?:[^()]{1,14})\)\s*)?-?\s?(?:of\s+)?"
-    r"(?:(?P<qualifier>business|working|trading|calendar)[\s-]+|(?:consecutive|full|successive|whole|additional|further|more)\s+){0,2}"
+    r"\s*+\)?\s*+(?:\((?:[^()]{1,14})\)\s*+)?-?\s?(?:of\s++)?"
+    r"(?:(?P<qualifier>business|working|trading|calendar)[\s-]++|(?:consecutive|full|successive|whole|additional|further|more)\s++){0,2}"
     r"(?P<unit>%|per\s?cent\b|percentage\b|[£€$]|[A-Za-z]+)",
     re.IGNORECASE,
 )

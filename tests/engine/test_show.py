@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 
 import pytest
 
@@ -19,8 +20,9 @@ def opened(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
     def what() -> str:
-        pid, _ = os.waitpid(-1, 0)
-        assert pid
+        until = time.monotonic() + 10
+        while not log.exists() and time.monotonic() < until:
+            time.sleep(0.01)
         return log.read_text()
 
     return what

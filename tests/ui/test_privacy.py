@@ -73,6 +73,8 @@ def test_check_again_tries_anew_in_engine_page_and_a_fresh_parser(screen):
 
 
 def test_backups_say_whether_they_hold_what_was_purged(screen, opened):
+    expect(screen.get_by_test_id("backup")).to_have_count(2)
+    expect(screen.get_by_test_id("purge-receipt")).to_have_count(1)
     told = {each.split("\n")[0].rsplit("/")[-1]: each for each in screen.get_by_test_id("backup").all_inner_texts()}
     assert "still holds what was purged" in told["older"]
     assert "still holds" not in told["newer"]

@@ -123,7 +123,8 @@ def see_what_failed(person: Person) -> None:
 
 def keep_an_answer(person: Person) -> None:
     person.go("Ask")
-    person.click(person.button("Copy or export").first)
+    answer = person.page.locator(".st-key-turn-3")  # the one about the repair
+    person.click(answer.get_by_role("button", name="Copy or export"))
     with person.page.expect_download() as download:
         person.click(person.button("Save as Markdown"))
     assert "Tregear" in Path(download.value.path()).read_text(encoding="utf-8")

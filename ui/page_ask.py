@@ -117,7 +117,7 @@ def _conversation(turns: list[dict[str, Any]]) -> None:
     if asking is not None:
         with places[first - number], st.container(key=f"turn-{number - 1}"):
             page_asking.show(asking, number - 1)
-    for n, turn in enumerate(turns[first:], start=first):
+    for n, turn in reversed(list(enumerate(turns[first:], start=first))):  # what was asked last is drawn first
         with places[first - n - 1], st.container(key=f"turn-{n}"):
             _turn(n, turn, newest=n == len(turns) - 1 and asking is None)
 

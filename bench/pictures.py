@@ -3,8 +3,9 @@
     python -m bench.pictures [NUMBER] [-v]
 
 NUMBER (500) sentences are drawn from the public PDFs, evenly from contracts, finance and the parsers' test files, as many
-from each file as there is need for; a file of which pypdf itself finds no text is passed over. For each, page and boxes are
-made as for the page that shows a passage (`engine.picturing`).
+from each file as there is need for. Passed over are files of which pypdf itself finds no text, and sentences in a script
+that the recognition model does not know. For each of the others, page and boxes are made as for the page that shows a
+passage (`engine.picturing`).
 
 *Page*: pypdf, which shares no code with PDFium, reads the page named (and the next, where the quote runs on). Agreement:
 of the runs of eight letters and digits of the quote, case, spaces and punctuation aside, at least nine tenths stand in what
@@ -53,6 +54,12 @@ def runs_found(quote: str, page: str) -> float:
     """The share of the quote's runs of letters that stand in the page."""
     runs = [quote[at : at + _RUN] for at in range(max(1, len(quote) - _RUN + 1))]
     return sum(each in page for each in runs) / len(runs)
+
+
+def readable(text: str) -> bool:
+    """Whether the recognition model knows the script, so that it can judge: Latin, Chinese, Japanese."""
+    letters = [unicodedata.name(each, "").split(" ")[0] for each in text if each.isalpha()]
+    return sum(each in ("LATIN", "CJK", "HIRAGANA", "KATAKANA") for each in letters) >= len(letters) / 2
 
 
 def quotes(document: Document, random_: random.Random) -> list[tuple[int, int, int]]:
@@ -131,7 +138,7 @@ def main() -> int:
     told = "-v" in sys.argv
     random_ = random.Random(SEED)
     picture.preload()
-    files = asked = on_page = in_box = unread = 0
+    files = asked = on_page = in_box = unread = foreign = 0
     for path, document in papers():
         if asked >= wanted:
             break
@@ -140,7 +147,12 @@ def main() -> int:
             unread += 1
             continue
         files += 1
-        for page, start, end in quotes(document, random_)[: wanted - asked]:
+        for page, start, end in quotes(document, random_):
+            if asked >= wanted:
+                break
+            if not readable(document.text[start:end]):
+                foreign += 1
+                continue
             there = page_text(reader, page)
             if not there:
                 continue  # nothing to compare with
@@ -158,6 +170,7 @@ def main() -> int:
             if told and (agrees < _PAGE_AGREES or ratio < _BOX_AGREES):
                 print(f"{agrees:.2f} {ratio:.2f} {path.name} p{page}\n  {quote[:150]}\n  {read[:150]}", file=sys.stderr)
     print(f"{asked} sentences of {files} PDFs; {unread} files that pypdf cannot open were passed over")
+    print(f"passed over too: {foreign} sentences in scripts that the recognition model does not know")
     print(f"page: pypdf finds the quote on the page named    {on_page / asked:.3f}")
     print(f"box:  OCR of the boxes agrees with the quote     {in_box / asked:.3f}")
     return 0

@@ -98,7 +98,7 @@ def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
     config = uvicorn.Config(
         guard,
         loop="asyncio",
-        http="h11",
+        http="httptools",
         ws="websockets-sansio",
         lifespan="on",
         access_log=False,  # addresses carry tokens

@@ -37,7 +37,8 @@ def newest_first(
     known = sorted((each for each in rivals if dated[id(each)]), key=lambda each: dated[id(each)] or "", reverse=True)
     if len(known) < 2 or dated[id(known[0])] == dated[id(known[-1])]:
         return list(candidates), {}
-    newest, older = known[0], known[1]
+    newest = known[0]
+    older = next(each for each in known if dated[id(each)] != dated[id(newest)])
     rest = [each for each in candidates if each is not newest and each is not older]
     return [newest, older, *rest], {
         0: f"the newest: of {_said(dated[id(newest)])}",

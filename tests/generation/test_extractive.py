@@ -63,6 +63,23 @@ def test_of_two_versions_the_newer_comes_first_and_the_reader_is_told(embedder):
     assert "14 August 2023" in answer.statements[1].note
 
 
+def test_two_sentences_of_the_newer_version_are_not_each_others_older_one(embedder):
+    texts = TEXTS | {
+        "new": "Tenancy Agreement of 22 July 2025.\n\nThe tenancy ends on 31 August 2027.\n\n"
+        "It replaces the tenancy that began on 14 August 2023.",
+        "old": "Tenancy Agreement of 14 August 2023.\n\nThe tenancy ends on 31 August 2025.",
+    }
+    found = [replace(passage("note", n), document=each, title=each, path=f"/papers/{each}.txt", text=texts[each], end=len(texts[each]))
+             for n, each in enumerate(("old", "new"), start=1)]  # fmt: skip
+    answer = ask("When does the tenancy end?", found, embedder, texts)
+    assert "31 August 2027" in answer.statements[0].text
+    assert "22 July 2025" in answer.statements[0].note
+    for each in answer.statements[1:]:
+        if "older" in each.note:
+            assert "14 August 2023" in each.note
+            assert each.citations[0].passage.document == "old"
+
+
 def test_a_question_about_its_own_time_is_not_turned_to_the_newest(embedder):
     answer = ask("How much was the rent in 2023?", [passage("lease-2023"), passage("lease-2025", 2)], embedder)
     assert "£1,150" in answer.statements[0].text

@@ -130,11 +130,13 @@ def _add() -> None:
 def _graphics(gpu: Mapping[str, Any]) -> None:
     chosen = bool(gpu["chosen"])
     key = f"set-gpu-{chosen}"  # set elsewhere, it shows that
+    if not gpu["built"] and not chosen:  # nothing to choose
+        st.html(tag("p.why", escape(f"Graphics card: {gpu['words']}."), data_testid="graphics"))
+        return
     st.toggle(
         "The model may use the graphics card",
         value=chosen,
         key=key,
-        disabled=not gpu["built"] and not chosen,
         on_change=_graphics_changed,
         args=(key,),
     )

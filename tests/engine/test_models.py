@@ -295,6 +295,7 @@ def test_what_llama_cpp_is_built_for_is_told_by_its_files(tmp_path, monkeypatch)
     (package / "lib").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / "lib" / "libggml-cpu.so").touch()
+    monkeypatch.delitem(sys.modules, "llama_cpp", raising=False)  # else the one that is loaded is asked
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     assert models.graphics() == ()

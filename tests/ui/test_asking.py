@@ -384,14 +384,14 @@ def test_a_narrow_window_shows_the_passage_over_the_answer_and_nothing_runs_out_
 
 @pytest.fixture
 def model(vault, tmp_path):
-    """A small model of random weights, chosen to write the answers; it talks nonsense until it is stopped."""
+    """A model of random weights, chosen to write the answers: nonsense, for as many seconds as it takes to stop it."""
     pytest.importorskip("llama_cpp")
     sys.path.insert(0, str(ROOT / "tests"))
     try:
         import tiny_gguf
     finally:
         sys.path.remove(str(ROOT / "tests"))
-    added = vault.call("models.add", path=str(tiny_gguf.write(tmp_path / "tiny.gguf", context=8192)))
+    added = vault.call("models.add", path=str(tiny_gguf.write(tmp_path / "tiny.gguf", context=8192, layers=8, width=512)))
     vault.call("models.use", id=added["id"])
     yield added["name"]
     vault.call("models.remove", id=added["id"])

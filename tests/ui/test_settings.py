@@ -1,8 +1,10 @@
 """The settings in a real browser: kept at once, wrong ones named where they were typed."""
 
+import contextlib
 import re
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
 PASSPHRASE = "seven copper kettles whistle"
@@ -46,8 +48,12 @@ def test_a_switch_is_kept_at_once_and_shows_what_is_set_elsewhere(screen, opened
 
 
 def test_the_minutes_until_the_lock_are_chosen(screen, opened):
-    screen.get_by_label("Ask for the passphrase again after").click()
-    screen.get_by_role("option", name="30 minutes").click()
+    option = screen.get_by_role("option", name="30 minutes")
+    for _ in range(5):  # what is drawn anew closes a list that was opened a moment before
+        screen.get_by_label("Ask for the passphrase again after").click()
+        with contextlib.suppress(PlaywrightTimeoutError):
+            option.click(timeout=3000)
+            break
     eventually(screen, lambda: opened.call("settings.get")["auto_lock_minutes"] == 30)
     opened.call("settings.set", key="auto_lock_minutes", value=7)
     screen.reload()
@@ -198,8 +204,8 @@ def test_a_model_is_added_by_its_file_shown_with_its_facts_and_removed(screen, o
     row = opened.call("models")["rows"][0]
     assert row["id"] in shown.inner_text()
     assert str(made) in shown.inner_text()
-    expect(screen.get_by_label("The model may use the graphics card")).to_be_disabled()  # built for the processor alone
-    expect(screen.get_by_test_id("graphics")).to_have_text("Now: the installed llama.cpp is not built for one.")
+    expect(screen.get_by_label("The model may use the graphics card")).to_have_count(0)  # built for the processor alone
+    expect(screen.get_by_test_id("graphics")).to_have_text("Graphics card: the installed llama.cpp is not built for one.")
     opened.call("settings.set", key="model_gpu", value=True)  # and yet it can be switched off
     screen.reload()
     expect(screen.get_by_label("The model may use the graphics card")).to_be_checked()

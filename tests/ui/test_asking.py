@@ -143,7 +143,7 @@ def test_a_row_is_opened_in_its_table_under_the_header(desk):
     row = table.get_by_test_id("cited-row")
     expect(row).to_have_count(1)
     expect(row).to_be_in_viewport(ratio=0.9)
-    quoted = source(answer, "Severn joint account").locator(".quote").inner_text()
+    quoted = answer.get_by_test_id("source").filter(has_text="Severn joint account").locator(".quote").inner_text()
     assert "PRITCHARD ROOFING" in quoted
     assert row.locator("td").all_inner_texts() == quoted.split(",")
     rows = table.locator("tbody tr:not(.dots)").count()

@@ -46,7 +46,8 @@ ADVICE: tuple[Advice, ...] = (
     Advice("pictures", r"\bocr\b|are pictures|is a picture",
            "Pictures and scans",
            "There is no text in it, only a picture of text. The extra `ocr` reads such pages on this machine:"
-           " `pip install 'strongroom[ocr]'`, then start Strongroom anew. They are read by themselves.", again=False),
+           " `make install EXTRAS=ocr` in Strongroom's folder, then start it anew. They are read by themselves.",
+           again=False),
     Advice("cloud", r"only in the cloud",
            "Only in the cloud",
            "What lies here is a placeholder. Download it (in the file manager: “keep on this device” or “make available"

@@ -29,7 +29,7 @@ from ingest.pipeline import Pipeline
 from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from vault import purge, remembered
+from vault import purge, purge_list, remembered
 from vault.errors import LockedError, StrongroomError
 from vault.keys import KdfCost
 from vault.vault import HEADER_NAME, Vault
@@ -106,6 +106,7 @@ class Engine:
             states = listing.states(db)
             found = db.execute("SELECT count(*) FROM document").get
             folders = self._folder_rows(db)
+            purges = purge_list.serial(db)
         to_do = pipeline.to_do()
         progress = pipeline.progress
         elapsed = time.monotonic() - progress.started if progress.started else 0.0
@@ -117,6 +118,7 @@ class Engine:
             "folders": folders,
             "files": states,
             "documents": found,
+            "purges": purges,
             "chunks": self._open.index.chunks,
             "vectors": self._open.index.vectors,
             "to_do": to_do,

@@ -173,9 +173,8 @@ def writer(engine: Engine, model: Model) -> ModelWriter:
                 gpu=engine.settings.model_gpu,
             )
 
-    if engine.answering.holds(model.sha256):
-        return engine.answering.writer(model.sha256, make)
-    engine.answering.end(model.sha256)  # one that died: what it needs is looked at anew
+    if not engine.answering.holds(model.sha256):
+        engine.answering.end(model.sha256)  # one that died: what it needs is looked at anew
     return engine.answering.writer(model.sha256, make)
 
 

@@ -18,6 +18,7 @@ from ui import (
     page_folders,
     page_library,
     page_privacy,
+    page_purge,
     page_settings,
     page_unlock,
     page_vaults,
@@ -64,7 +65,7 @@ def main() -> None:
             current.run()
     except StrongroomError as error:
         look.failure(error)
-    _follow(screen)
+    _follow(screen, status.get("purges"))
 
 
 def _screen(status: Mapping[str, Any]) -> str:
@@ -73,13 +74,18 @@ def _screen(status: Mapping[str, Any]) -> str:
 
 
 @st.fragment(run_every=_REFRESH_S)
-def _follow(shown: str) -> None:
-    """Look whether the screen that is shown is still the right one, and draw the page anew if not.
+def _follow(shown: str, purges: int | None) -> None:
+    """Look whether the screen that is shown is still the right one, and draw the page anew if not; so too where
+    something was purged meanwhile, in another tab or a terminal, without what this session holds of answers.
 
     It is on every screen for another reason too: a browser whose page's process was ended and started anew, as
     locking does, asks for the page again only if something on it repeats itself.
     """
-    due = _screen(link.status())
+    status = link.status()
+    due = _screen(status)
+    if due == shown and status.get("purges") != purges:
+        page_purge.forget()
+        link.rerun()
     if due != shown and not page_first_run.unfinished():
         if "locking" not in st.session_state:
             link.forget()

@@ -51,14 +51,18 @@ def _purge(document: Mapping[str, Any]) -> None:
     except StrongroomError as error:
         look.failure(error)
         return
-    # Answers that show the document are gone from the vault; what the page still holds of them goes too, and so does an
-    # answer that is being made.
-    if (asking := st.session_state.pop("asking", None)) is not None:
-        asking.stop()
-    for key in ("opened", "file", "turns", "conversation"):
-        st.session_state.pop(key, None)
+    forget()
     st.session_state["receipt"] = receipt
     link.rerun()
+
+
+def forget() -> None:
+    """Drop what this session holds of documents: answers that show a purged one are gone from the vault, and what the
+    page still has of them goes too. An answer that is being made is stopped."""
+    if (asking := st.session_state.pop("asking", None)) is not None:
+        asking.stop()
+    for key in ("opened", "pictures", "inside", "about-file", "facets", "turns", "conversation"):
+        st.session_state.pop(key, None)
 
 
 def receipt() -> None:

@@ -247,3 +247,19 @@ def test_an_idle_vault_locks_itself_while_the_page_is_open(watch, launch, tmp_pa
         expect(seen.page.locator("body")).not_to_contain_text("96 euros")
         assert "bicycle" not in seen.page.content()
         assert seen.elsewhere(running.host) == []
+
+
+def test_what_is_purged_in_a_terminal_leaves_a_tab_that_shows_it(watch, launch, tmp_path, papers):
+    with launch(tmp_path) as running, watch() as seen:
+        running.call("create", passphrase=PASSPHRASE)
+        running.call("folders.add", path=str(papers))
+        running.call("wait")
+        seen.page.goto(running.url)
+        answer = _ask(seen.page, "What is the annual fee for the bicycle storage?")
+        assert "96 euros" in answer.inner_text()
+        answer.get_by_role("button", name="Open passage 1").first.click()
+        seen.page.get_by_test_id("passage-text").wait_for()
+        running.call("purge", names=[str(papers / "bicycle storage.md")], confirm=True)
+        expect(seen.page.locator("body")).not_to_contain_text("96 euros", timeout=20_000)
+        seen.page.get_by_text("What would you like to know?").wait_for()
+        assert "bicycle" not in seen.page.content()

@@ -2,6 +2,7 @@
 # make install   set it up in .venv, and link the command strongroom into ~/.local/bin
 #                EXTRAS="llm ocr" adds a model that writes (compiled here, 5 to 10 minutes) and the reading of scans
 # make test      set it up with what the tests need, and pass them       (ARGS="tests/vault -k slots" for some)
+# make torture   the long forms of tests/torture, hours of it, with their results into docs/threat-model.md
 # make check     ruff and mypy
 # make bench     measure, and write docs/benchmarks.md
 # make lock      maintainers: pin the newest versions
@@ -15,7 +16,7 @@ export PYTHON
 
 needs = requirements.txt pyproject.toml tools/environment.sh
 
-.PHONY: help install uninstall demo test check bench reference lock clean
+.PHONY: help install uninstall demo test torture check bench reference lock clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -47,6 +48,9 @@ uninstall:
 
 test: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+torture: $(VENV)/.tested
+	$(VENV)/bin/python -m pytest tests/torture --long --record $(ARGS)
 
 check: $(VENV)/.tested
 	$(VENV)/bin/ruff check

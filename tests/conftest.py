@@ -7,6 +7,11 @@ import pytest
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="the tests of tests/torture in their long form")
+    parser.addoption("--record", action="store_true", help="and what they found, dated, into docs/threat-model.md")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of public files, beside the checkout; what it holds is listed in its README."""

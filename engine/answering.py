@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from vault.errors import StrongroomError
+from vault.errors import LockedError, StrongroomError
 
 if TYPE_CHECKING:
     from engine.writer import ModelWriter
@@ -28,6 +28,7 @@ class Answering:
         self._dialogues: OrderedDict[str, tuple[Dialogue, threading.Lock]] = OrderedDict()
         self._making = threading.Lock()
         self._writer: tuple[str, ModelWriter] | None = None
+        self._closings = 0
         self.idle_seconds = 600.0
         """without a question, until the model's process is ended; 0 never"""
         self.verified: dict[str, tuple[int, int, int, int]] = {}
@@ -91,13 +92,22 @@ class Answering:
     # --- the model --------------------------------------------------------------------------------------------------
 
     def writer(self, sha256: str, make: Callable[[], "ModelWriter"]) -> "ModelWriter":
-        """The model with this hash; made where it is not the one that is there. Raises what `make` raises."""
+        """The model with this hash; made where it is not the one that is there. Raises what `make` raises, and
+        LockedError where the vault was locked meanwhile."""
         with self._making:
             if self._writer and self._writer[0] == sha256:
                 return self._writer[1]
             self._end_writer()
+            closings = self._closings
             made = make()
-            self._writer = (sha256, made)
+            with self._lock:
+                if in_time := closings == self._closings:
+                    self._writer = (sha256, made)
+            if not in_time:
+                made.close()
+                raise LockedError(
+                    "the vault was locked while the model was being loaded", "`strongroom unlock` opens it"
+                )
         threading.Thread(target=self._watch, args=(made,), name="model-idle", daemon=True).start()
         return made
 
@@ -131,6 +141,7 @@ class Answering:
             for stop in self._tickets.values():
                 stop.set()
             self._dialogues.clear()
+            self._closings += 1
         self._end_writer()
 
     def _end_writer(self) -> None:

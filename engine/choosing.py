@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.engine import Engine
 from ingest import scan
+from vault.errors import StrongroomError
 
 MOST_FOLDERS = 500  # shown of one folder
 _MOST_COUNTED = 2_000  # entries looked at to say how many files lie in a folder
@@ -19,6 +20,8 @@ def folders_browse(engine: Engine, path: str = "") -> dict[str, Any]:
     lie in the folder itself, hidden ones left out; None where they were not counted.
     """
     opened = engine.opened()
+    if not is_path(path):
+        raise StrongroomError(f"{path!r} is no path", "it holds a character that no file name can have")
     wanted = os.path.abspath(os.path.expanduser(path)) if path.startswith("/") else _home()
     with opened.vault.read() as db:
         watched = [bytes(p) for (p,) in db.execute("SELECT path FROM folder WHERE state != 'kept'")]
@@ -37,6 +40,14 @@ def folders_browse(engine: Engine, path: str = "") -> dict[str, Any]:
         ],
         "why": why or _why(real, watched, kept_out),
     }
+
+
+def is_path(text: str) -> bool:
+    """Whether the system can be asked for a file of this name: no NUL in it, no half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _look(folder: bytes) -> tuple[list[bytes], int | None, str]:

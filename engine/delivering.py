@@ -68,6 +68,8 @@ class Deliveries:
             place = _checked(Path(target), kept_out)
         except StrongroomError as error:
             return {"done": False, "message": error.message, "hint": error.hint}
+        except (OSError, ValueError):  # not to be looked into, or no path at all: this process must not fall over it
+            return {"done": False, "message": f"{target!r} cannot be looked at", "hint": "name another folder"}
         ours, theirs = os.pipe()
         os.set_blocking(ours, False)
         fork_child(lambda: _carry(state / name, place, theirs), keep=[theirs])
@@ -93,6 +95,8 @@ class Deliveries:
 
 
 def _checked(target: Path, kept_out: Iterable[Path]) -> Path:
+    if "\0" in str(target):
+        raise StrongroomError(f"{str(target)!r} is no path", "it holds a character that no file name can have")
     if not target.is_absolute():
         raise StrongroomError(f"{target} is no full path", "it begins with a slash: /media/you/stick/backup")
     parent = Path(os.path.realpath(target.parent))

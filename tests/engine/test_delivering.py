@@ -124,6 +124,16 @@ def test_a_place_that_is_none_is_refused_with_the_reason(staged, page, tmp_path,
     assert found["message"]
 
 
+@pytest.mark.parametrize("target", ["/copy\0", "/media/\0/copy", "/media/\ud800/copy"])
+def test_what_no_path_can_be_is_refused_and_the_launcher_goes_on(staged, page, target):
+    deliveries = Deliveries()
+    say(page, target)
+    deliveries.hear(page[1])
+    found = begin(deliveries, staged, target)
+    assert not found["done"]
+    assert found["message"]
+
+
 @pytest.mark.parametrize("name", [".bashrc", "autostart.desktop", "store-1.db.html", "header.exe", ""])
 def test_a_file_that_no_backup_has_is_not_carried(staged, tmp_path, name):
     if name:

@@ -229,6 +229,12 @@ def test_a_failed_file_that_was_mended_is_read_when_tried_again(own, tmp_path):
     assert files_attention(engine) == {"groups": [], "total": 0, "rows": []}
 
 
+@pytest.mark.parametrize("path", ["/home/\0", "/\ud800"])
+def test_what_no_path_can_be_is_said_to_be_none(engine, path):
+    with pytest.raises(StrongroomError, match="is no path"):
+        folders_browse(engine, path)
+
+
 def test_choosing_a_folder_shows_what_can_be_watched(engine, home):
     above = folders_browse(engine, str(home.parent))
     (papers,) = above["folders"]

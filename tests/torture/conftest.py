@@ -1,6 +1,6 @@
 """What the long tests share: a short form runs in the suite, the long one in `make torture`."""
 
-import datetime
+import datetime as dt
 import fcntl
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def result(request):
     def write(name, found):
         print(f"{name}: {found}")
         if request.config.getoption("--record"):
-            record(RESULTS, name, found, datetime.datetime.now(tz=datetime.UTC).date())
+            record(RESULTS, name, found, dt.datetime.now(tz=dt.UTC).date())
 
     return write
 

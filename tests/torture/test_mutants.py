@@ -12,8 +12,8 @@ from tests.torture.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "build")
-FAILED, INTERRUPTED = 1, 2
-"""pytest's exit codes for a failed test, and for one whose modules could not even be imported"""
+PASSED, FAILED = 0, 1
+"""pytest's exit codes; a module that cannot even be imported has another"""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,15 @@ def copy(tmp_path_factory):
     return place / "main"
 
 
+def run(copy, test):
+    """Run one test in the copy; return what pytest's exit code was, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
+        cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=1200, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout[-2000:]
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.breaks)
 def test_a_promise_that_is_broken_on_purpose_makes_its_test_fail(copy, mutant, size):
     code = (ROOT / mutant.file).read_text()
@@ -34,18 +43,19 @@ def test_a_promise_that_is_broken_on_purpose_makes_its_test_fail(copy, mutant, s
     assert case.partition("[")[0] in (ROOT / name).read_text()
     if not size(False, True):
         return
+    assert run(copy, mutant.test)[0] == PASSED  # it is the change that makes it fail
     changed = copy / mutant.file
     changed.write_text(code.replace(mutant.before, mutant.after))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutant.test],
-            cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=1200, check=False,
-        )  # fmt: skip
+        outcome, said = run(copy, mutant.test)
     finally:
         changed.write_text(code)
-    assert done.returncode == FAILED, done.stdout[-2000:]
+    assert outcome == FAILED, said
 
 
-def test_what_broke_is_listed(size, result):
+def test_the_list_of_what_was_broken_is_in_the_threat_model(size, result):
+    rows = [f"| {each.breaks} | `{each.file}` | `{each.test}` |" for each in MUTANTS]
+    table = "\n".join(["| what no longer holds | changed in | noticed by |", "| --- | --- | --- |", *rows])
+    assert table in (ROOT / "docs/threat-model.md").read_text()
     if size(False, True):
-        result("mutants", f"{len(MUTANTS)} changes that break a promise, each with the test that has to notice it")
+        result("broken promises", f"{len(MUTANTS)} changes of the code, each noticed by the test that is named for it")

@@ -16,10 +16,10 @@ class Mutant:
 
 MUTANTS = [
     Mutant(
-        breaks="the filter holds threads that are older than it",
-        file="engine/seccomp.py",
-        before="ctypes.byref(argument))\n    if result > 0:",
-        after="ctypes.byref(argument)) * 0 + libc.prctl(22, 2, ctypes.byref(argument), 0, 0)\n    if result > 0:",
-        test="tests/engine/test_lock.py",
+        breaks="what was acknowledged survives a power cut",
+        file="vault/store.py",
+        before='("synchronous", "FULL", 2)',
+        after='("synchronous", "OFF", 0)',
+        test="tests/vault/test_vault.py::test_the_promised_pragmas_are_on",
     ),
 ]

@@ -1,0 +1,182 @@
+"""Thousands of damaged files through the real zygote and its workers, and on through what the engine does with what
+comes back: each ends in documents that are what they must be, or in a reason; the engine and the zygote go on.
+
+A case is made from the seed and its number alone; `python -m tests.torture.mutate` writes any one of them to a file.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import re
+import threading
+import time
+
+import pytest
+
+from engine import job as jobs
+from engine.zygote import WorkerDiedError, Zygote, ZygoteDiedError
+from ingest import chunk as chunking
+from ingest.prepare import prepared
+from ingest.registry import UnreadableError, UnsupportedError
+from tests.torture import mutate
+from vault.records import Document
+
+SEED = 20261122
+MOST_MEMORY = 1 << 30  # bytes that a worker may take
+
+# A worker that meets one of its limits is what the limits are for: one file that is said not to be read. Counted, named.
+LIMITS = re.compile(r"ran out of memory|took longer than|held more than|output was too large|was killed, probably")
+CRASH = re.compile(r"crashed \(signal")
+# What a library or a parser says when it was surprised, not when it understood what is wrong with a file.
+SURPRISED = re.compile(
+    r"damaged: (?:Type|Attribute|Assertion|Name|UnboundLocal|Recursion|ZeroDivision|Overflow|NotImplemented|Runtime|Lookup"
+    r"|Index|Key)Error|damaged: (?:StopIteration|error\b|PanicException|PermissionError)"
+)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How one file ended."""
+
+    how: str
+    """read, in part, refused, limit, crash"""
+    reasons: tuple[str, ...]
+    seconds: float
+    peak: int
+    """bytes of the worker's own"""
+    wrong: str = ""
+    """what must not be"""
+
+
+class WatchedZygote(Zygote):
+    """The engine's handle, which keeps for each worker the pipe on which its end is told."""
+
+    kept = threading.local()
+
+    def begin(self, kind, descriptor, name, options=None, *more):
+        job = super().begin(kind, descriptor, name, options, *more)
+        self.kept.status = os.dup(job.status)
+        return job
+
+
+@pytest.fixture(scope="module")
+def watched():
+    started = WatchedZygote.start()
+    yield started
+    started.close()
+
+
+def ended(zygote, data, name, embedder):
+    """Read the file as the engine does, and take what comes of it as far as the vault."""
+    descriptor = os.memfd_create("case")
+    os.write(descriptor, data) if len(data) < 1 << 20 else os.fdopen(os.dup(descriptor), "wb").write(data)
+    documents, problems, peak, wrong = [], [], 0, ""
+    zygote.kept.status = None
+    began = time.monotonic()
+    try:
+        for each in zygote.parse(descriptor, name):
+            (documents if isinstance(each, Document) else problems).append(each)
+            if isinstance(each, Document):
+                wrong = wrong or unsound(each, name, embedder)
+        if not documents and not problems:
+            wrong = "nothing was said of it"
+        how = "in part" if problems and documents else "read" if documents else "refused"
+    except (UnreadableError, UnsupportedError) as error:
+        how, problems = "refused", [*problems, error]
+    except WorkerDiedError as error:
+        problems.append(error)
+        how = "limit" if LIMITS.match(error.message) else "crash" if CRASH.match(error.message) else ""
+        wrong = wrong or ("" if how else f"{error.message}: {error.hint}")
+    finally:
+        seconds = time.monotonic() - began
+        if zygote.kept.status is not None:
+            try:
+                peak = (jobs.how_it_ended(zygote.kept.status) or (0, 0))[1]
+            except ZygoteDiedError:
+                peak = 0  # told already to whoever asked why the lines stopped
+            os.close(zygote.kept.status)
+        os.close(descriptor)
+    reasons = tuple(getattr(each, "reason", None) or getattr(each, "message", "") for each in problems)
+    for each in reasons:
+        if not each or SURPRISED.search(each):
+            wrong = wrong or f"a reason that is none: {each!r}"
+    if peak > MOST_MEMORY:
+        wrong = wrong or f"{peak} bytes of memory"
+    return Outcome(how, reasons, seconds, peak, wrong)
+
+
+def unsound(document, name, embedder):
+    """What is wrong with the chunks that the engine would make of it, or nothing."""
+    ready = prepared(embedder, document, chunking.prefix(document, name))
+    end = 0
+    for each in ready.chunks:
+        if not end <= each.start < each.end <= len(document.text):
+            return f"a chunk from {each.start} to {each.end}, after {end}, of a text of {len(document.text)}"
+        end = each.end
+    return ""
+
+
+def run(zygote, embedder, cases):
+    """Run the cases on as many readers as the engine has; returns the outcomes by number, prints what is remarkable."""
+    found = {}
+
+    def one(case):
+        outcome = ended(zygote, case.data, case.name, embedder)
+        if outcome.wrong or outcome.how in ("limit", "crash") or outcome.seconds > 30:
+            text = outcome.wrong and f"WRONG {outcome.wrong}"
+            print(f"{case}: {outcome.how} {outcome.seconds:.1f} s {outcome.reasons[-1:]} {text}", flush=True)
+        return case.number, dataclasses.replace(outcome, reasons=outcome.reasons[:3])
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = set()
+        for case in cases:
+            waiting.add(pool.submit(one, case))
+            if len(waiting) >= 8:
+                done, waiting = concurrent.futures.wait(waiting, return_when="FIRST_COMPLETED")
+                found.update(each.result() for each in done)
+                if len(found) % 1000 < len(done):
+                    print(f"{len(found)} files: {dict(collections.Counter(each.how for each in found.values()))}", flush=True)
+        found.update(each.result() for each in waiting)
+    return found
+
+
+def wrong(outcomes):
+    return {number: each.wrong for number, each in outcomes.items() if each.wrong}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")  # a zip with a member twice is meant
+def test_no_damaged_file_stops_the_engine_or_ends_without_a_reason(watched, embedder, shared_data, size, result):
+    count = size(250, 50_000)
+    families = mutate.by_family(shared_data)
+    print(f"seed {SEED}")
+    began = time.monotonic()
+    outcomes = run(watched, embedder, (mutate.case(shared_data, families, SEED, number) for number in range(count)))
+    ways = collections.Counter(each.how for each in outcomes.values())
+    peak = max(each.peak for each in outcomes.values())
+    slowest = max(each.seconds for each in outcomes.values())
+    died = collections.Counter(each.reasons[-1] for each in outcomes.values() if each.how in ("limit", "crash"))
+    result(
+        "damaged files",
+        f"{count} of seed {SEED} from {sum(map(len, families.values()))} files, in {(time.monotonic() - began) / 60:.0f} min:"
+        f" {ways['read']} read, {ways['in part']} in part, {ways['refused']} refused with a reason,"
+        f" {ways['limit']} stopped by a limit, {ways['crash']} ended by a crash of their own worker"
+        f" ({'; '.join(f'{number}× {why}' for why, number in sorted(died.items())) or 'none'});"
+        f" at most {peak >> 20} MiB and {slowest:.0f} s; {len(wrong(outcomes))} without a reason",
+    )
+    assert not wrong(outcomes)
+    assert len(outcomes) == count
+    # Some of each kind, or the damage is none, or is total.
+    assert min(ways["read"], ways["in part"], ways["refused"]) > count // 50
+    # The same zygote still reads.
+    assert ended(watched, b"a sound note", "note.txt", embedder).how == "read"
+    os.kill(watched.pid, 0)
+
+
+def test_a_case_is_the_same_bytes_each_time(shared_data):
+    families = mutate.by_family(shared_data)
+    for number in range(40):
+        first, again = (mutate.case(shared_data, families, SEED, number) for _ in range(2))
+        assert first == again
+    assert len({mutate.case(shared_data, families, SEED, number).data for number in range(40)}) > 35
+    assert mutate.case(shared_data, families, SEED + 1, 0) != mutate.case(shared_data, families, SEED, 0)

@@ -285,10 +285,10 @@ def _filters(given: Mapping[str, Any] | None) -> Filters:
 
 
 def texts(vault: Vault) -> Callable[[str], str]:
-    """What gives a document's whole text by its id, empty where it is gone."""
+    """What gives a document's whole text by its id, blank where it is hidden, empty where it is gone."""
 
     def text_of(document_id: str) -> str:
         with vault.read() as db:
-            return documents.text_of(db, document_id) or ""
+            return documents.seen_text_of(db, document_id) or ""
 
     return text_of

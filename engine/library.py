@@ -214,7 +214,7 @@ def _read_anew(opened: Open, files: Sequence[int]) -> int:
 
 def _opening(db: apsw.Connection, document_id: str) -> str:
     """The first words of a message, without the header lines that stand in its text."""
-    text = documents.text_of(db, document_id) or ""
+    text = documents.seen_text_of(db, document_id) or ""
     blocks = documents.blocks_of(db, document_id)
     start = blocks[0].end if blocks and blocks[0].kind == "fields" else 0
     return " ".join(text[start : start + 4 * _OPENING].split())[:_OPENING]

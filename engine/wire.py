@@ -45,7 +45,7 @@ MAX_PAGE = 1_000_000  # code points read of one picture
 KINDS = frozenset(
     "mail contract invoice statement letter table slides book web note document".split()  # noqa: SIM905
 )
-BLOCK_KINDS = frozenset("paragraph heading item row header fields furniture quote signature".split())  # noqa: SIM905
+BLOCK_KINDS = frozenset("paragraph heading item row header fields furniture hidden quote signature".split())  # noqa: SIM905
 
 # A worker cuts what is longer; an engine refuses it. In characters.
 _TITLE, _PART, _REASON, _NOTE, _VALUE, _KEYS = 4_000, 4_000, 2_000, 4_000, 1 << 20, 200

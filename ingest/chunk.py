@@ -1,7 +1,7 @@
 """A document's text to chunks of about 200 tokens: what is retrieved and cited.
 
 Invariant, held by a property test: the chunks are in order, do not overlap, lie inside the text, and together hold
-every character of it that is no white space and in no quoted reply, signature or running head.
+every character of it that is no white space and in no quoted reply, signature, running head or hidden text.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ingest.seen import seen
 from vault.records import Block, Chunk, Document
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -20,7 +21,7 @@ _HEADING_CHARACTERS = 80  # at least 34 tokens are left for its text even where 
 _MOST = TARGET * 20  # characters of a chunk: a word of over 100 letters is one token to the model
 _LEAST = 24  # tokens of text that a chunk may always have
 
-_SKIPPED = frozenset({"quote", "signature", "furniture"})
+_SKIPPED = frozenset({"quote", "signature", "furniture", "hidden"})
 
 # How strong a cut before a unit of text is, and from how many tokens on a chunk is ended there although more would fit.
 _PART, _LINE, _PARAGRAPH, _CLAUSE, _HEADING, _WALL = range(6)
@@ -88,7 +89,7 @@ def prefix(document: Document, name: str) -> str:
     The title is its own or its subject, else the name of its file without the ending, else its opening. Taken once,
     when the content is first seen, and kept: moving or renaming the file must not cost an embedding.
     """
-    title = _plain(document.title) or _plain(re.sub(r"[_\-]+|\.\w{1,5}$", " ", name)) or _plain(document.text[:200])
+    title = _plain(document.title) or _plain(re.sub(r"[_\-]+|\.\w{1,5}$", " ", name)) or _plain(seen(document.text, document.blocks)[:200])
     who = ""
     if document.kind == "mail":
         sender = _plain(document.metadata.get("sender", "")).split("<")[0].strip(' "') or _plain(

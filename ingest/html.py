@@ -3,15 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from ingest.html_look import Look, Sheet, look
 from ingest.markup import tokens, unescape
 from vault.records import Block
 
 MAX_OPEN = 2000  # elements open at once; deeper ones are read as if they were closed at once
 _ATTRIBUTE = re.compile(r"([a-zA-Z][\w:-]*+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]++)))?")
-_HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|opacity\s*:\s*0*\.?0+\s*(?:;|!|$)",
-    re.IGNORECASE,
-)  # not font-size:0, which newsletters set on the frame round columns of ordinary text
 _DROPPED = frozenset(("template", "svg", "select", "datalist", "canvas", "audio", "video", "map", "applet"))
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
@@ -47,6 +44,7 @@ _SIGNATURE_MARKS = re.compile(
 )
 _TO_THE_END = ("divRplyFwdMsg", "appendonsend", "oriMsgHtmlSeparator")  # stand before the quoted message, not round it
 _ARRANGED = frozenset((*_HEADINGS, "ul", "ol", "dl", "pre", "blockquote"))  # no cell of a table of data holds these
+_PLAIN = Look()
 _SOFT = "\x0b"  # where a `div` begins or ends: a new line, unless one has just begun
 _CELL = 400  # characters; a longer cell is prose that a table lays out
 _ADDED_ALT = 3  # words from which on a picture's description is more than a label
@@ -59,27 +57,23 @@ class Page:
     text: str
     blocks: tuple[Block, ...]
     marks: tuple[str, ...]
-    """what the markup says of each block: `quote`, `blockquote` (a quotation of some sort), `signature`, or empty"""
+    """what the markup says of each block: `quote`, `blockquote` (a quotation of some sort), `signature`, `hidden`, or
+    empty"""
     title: str
     hidden: int
-    """characters of text left out because the page hides them"""
+    """characters in blocks of kind `hidden`: what the page keeps from its reader's eyes"""
+    unveiled: bool = False
+    """all of it is hidden until a script has run, which none does here"""
 
 
-def read(markup: str) -> Page:
-    """Return what a reader of the page would see.
+def read(markup: str, *, scripts: bool = True) -> Page:
+    """Return what a reader of the page would see, and what it hides as blocks of kind `hidden`, each behind the block that
+    it was found in.
 
-    Hidden text (`display:none` and its like in the element itself) is left out and counted; a page that hides all its
-    text, as some do until a script has run, is read as if it hid nothing.
+    A page whose `html` or `body` hides all of it, as some do until a script has run, is read as if they did not, where
+    scripts may run at all: in no mail.
     """
-    page = _read(markup, keep_hidden=False)
-    if not page.text and page.hidden:
-        shown = _read(markup, keep_hidden=True)
-        return Page(shown.text, shown.blocks, shown.marks, shown.title, 0)
-    return page
-
-
-def _read(markup: str, *, keep_hidden: bool) -> Page:
-    reader = _Reader(keep_hidden=keep_hidden)
+    reader = _Reader(scripts=scripts)
     for kind, value, attributes in tokens(markup):
         if kind == "text":
             reader.write(value)
@@ -87,6 +81,8 @@ def _read(markup: str, *, keep_hidden: bool) -> Page:
             reader.start(value, attributes)
         elif kind == "end":
             reader.end(value)
+        elif kind == "style":
+            reader.sheet.add(value)
         else:
             reader.title = reader.title or " ".join(value.split())
     return reader.page()
@@ -97,7 +93,10 @@ class _Open:
     """An element that has not been closed."""
 
     name: str
+    look: Look
     hides: bool
+    dropped: bool
+    """its content is no text"""
     mark: str
 
 
@@ -115,8 +114,10 @@ class _Table:
 class _Reader:
     """Collects text into blocks. What is written goes to the innermost table's cell, or to the current paragraph."""
 
-    def __init__(self, *, keep_hidden: bool) -> None:
-        self.keep_hidden = keep_hidden
+    def __init__(self, *, scripts: bool) -> None:
+        self.scripts = scripts
+        self.unveiled = False
+        self.sheet = Sheet()
         self.title = ""
         self.hidden = 0
         self._out: list[str] = []
@@ -126,7 +127,8 @@ class _Reader:
         self._current: list[str] = []
         self._stack: list[_Open] = []
         self._count: dict[str, int] = {}  # how many elements of a name are open: end tags without a start cost nothing
-        self._hiding = 0
+        self._dropping = 0
+        self._concealed: list[str] = []  # what was hidden since the last block
         self._marked = {"quote": 0, "blockquote": 0, "signature": 0}
         self._tables: list[_Table] = []
         self._kind, self._level = "paragraph", 0
@@ -137,14 +139,17 @@ class _Reader:
         while self._tables:
             self._end_table()
         self._flush()
-        return Page("".join(self._out), tuple(self._blocks), tuple(self._marks), self.title, self.hidden)
+        self._reveal()
+        return Page("".join(self._out), tuple(self._blocks), tuple(self._marks), self.title, self.hidden, self.unveiled)
 
     def write(self, text: str) -> None:
-        if self._hiding and not self.keep_hidden:
-            self.hidden += len(text.strip(_FILLERS))
+        if self._dropping:
+            return
+        text = text.replace(_SOFT, " ")
+        if self._hiding():
+            self._concealed.append(text)
             return
         target = self._tables[-1].cells[-1] if self._in_cell() else self._current
-        text = text.replace(_SOFT, " ")
         target.append(text if self._pre else text.replace("\n", " "))
 
     def start(self, name: str, attributes: str) -> None:
@@ -184,21 +189,20 @@ class _Reader:
     def _push(self, name: str, attributes: str) -> None:
         if len(self._stack) >= MAX_OPEN:
             return
-        hides, mark = name in _DROPPED, ""
+        mark = ""
         if name == "blockquote":
             mark = "quote" if "cite" in attributes.lower() else "blockquote"
-        if attributes and ("=" in attributes or "hidden" in attributes):
-            for each in _ATTRIBUTE.finditer(attributes[:20000]):
-                key, value = each[1].lower(), each[2] or each[3] or each[4] or ""
-                if key == "style":
-                    hides = hides or _HIDING.search(value) is not None
-                elif key == "hidden":
-                    hides = True
-                elif key in ("class", "id"):
-                    mark = self._marked_as(value) or mark
-        self._stack.append(_Open(name, hides, mark))
+        said = _said(attributes)
+        for key in ("class", "id"):
+            if key in said:
+                mark = self._marked_as(said[key]) or mark
+        before = self._stack[-1].look if self._stack else _PLAIN
+        shown = look(before, name, said, self.sheet) if said or self.sheet.rules else before
+        if self.scripts and name in ("html", "body") and shown.hidden:
+            shown, self.unveiled = Look(colour=shown.colour, paper=None), True
+        self._stack.append(_Open(name, shown, shown.hidden, name in _DROPPED, mark))
         self._count[name] = self._count.get(name, 0) + 1
-        self._hiding += hides
+        self._dropping += name in _DROPPED
         self._pre += name == "pre"
         if mark:
             self._as_layout()
@@ -228,7 +232,7 @@ class _Reader:
             self._marked[closed.mark] -= 1
         self._stack.pop()
         self._count[closed.name] -= 1
-        self._hiding -= closed.hides
+        self._dropping -= closed.dropped
         self._pre -= closed.name == "pre"
         if closed.name in _HEADINGS or closed.name in ("li", "dd"):
             self._kind, self._level = ("item", 0) if self._count.get("li") else ("paragraph", 0)
@@ -248,7 +252,10 @@ class _Reader:
 
     def _break(self, name: str) -> None:
         """Begin a new line or paragraph where the element asks for one."""
-        if self._hiding and not self.keep_hidden:
+        if self._dropping:
+            return
+        if self._hiding():
+            self._concealed.append("\n" if name == "br" or name in _LINES or name in _PARAGRAPHS else "")
             return
         target = self._tables[-1].cells[-1] if self._in_cell() else self._current
         if name == "br":
@@ -262,10 +269,19 @@ class _Reader:
                 self._flush()
 
     def _picture(self, attributes: str) -> None:
-        for each in _ATTRIBUTE.finditer(attributes[:20000]):
-            value = each[2] or each[3] or ""
-            if each[1].lower() == "alt" and len(value.split()) >= _ADDED_ALT:
-                self.write(f" {unescape(value)} ")
+        said = _said(attributes)
+        words = said.get("alt", "")
+        if len(words.split()) < _ADDED_ALT:
+            return
+        before = self._stack[-1].look if self._stack else _PLAIN
+        speck = any(said.get(side, "").removesuffix("px") in ("0", "1", "2") for side in ("width", "height"))
+        if (speck or look(before, "img", said, self.sheet).hidden) and not self._dropping:
+            self._concealed.append(f" {words} ")
+        else:
+            self.write(f" {words} ")
+
+    def _hiding(self) -> bool:
+        return bool(self._stack) and self._stack[-1].hides
 
     def _in_cell(self) -> bool:
         return bool(self._tables) and not self._tables[-1].layout and bool(self._tables[-1].cells)
@@ -299,6 +315,10 @@ class _Reader:
             return
         cells, heading = table.cells, table.heading
         table.cells, table.heading = [], True
+        self._row(cells, heading=heading)
+        self._reveal()
+
+    def _row(self, cells: list[list[str]], *, heading: bool) -> None:
         texts = [_lines("".join(cell)) for cell in cells]
         filled = [each for each in texts if each]
         if len(filled) < 2 or any(len(each) > _CELL or "\n\n" in each for each in filled):
@@ -323,6 +343,7 @@ class _Reader:
     def _flush(self) -> None:
         """End the current paragraph; empty lines within it (two `<br>`) end paragraphs too."""
         if not self._current:
+            self._reveal()
             return
         raw = "".join(self._current)
         self._current = []
@@ -330,6 +351,17 @@ class _Reader:
         for paragraph in [text] if self._pre else text.split("\n\n"):
             if paragraph.strip(_FILLERS):
                 self._emit(paragraph, self._kind, self._level)
+        self._reveal()
+
+    def _reveal(self) -> None:
+        """Put what was hidden since the last block into one of its own."""
+        if not self._concealed or self._in_cell():
+            return
+        text = _lines("".join(self._concealed)).replace("\n\n", "\n")
+        self._concealed = []
+        if text.strip(_FILLERS):
+            self.hidden += len(text)
+            self._emit(text, "hidden", 0)
 
     def _emit(self, text: str, kind: str, level: int) -> None:
         if self._blocks:
@@ -340,8 +372,17 @@ class _Reader:
         self._out.append(text)
         self._blocks.append(Block(self._length, self._length + len(text), kind, level))
         self._length += len(text)
-        marked = "quote" if self._quote_on else ""
+        marked = "hidden" if kind == "hidden" else "quote" if self._quote_on else ""
         self._marks.append(marked or next((name for name, depth in self._marked.items() if depth), ""))
+
+
+def _said(attributes: str) -> dict[str, str]:
+    """An element's attributes; the first of two with one name counts (WHATWG HTML, 13.2.5.33)."""
+    said: dict[str, str] = {}
+    if attributes and ("=" in attributes or "hidden" in attributes):
+        for each in _ATTRIBUTE.finditer(attributes[:20000]):
+            said.setdefault(each[1].lower(), unescape(each[2] or each[3] or each[4] or ""))
+    return said
 
 
 def _lines(raw: str) -> str:

@@ -34,7 +34,7 @@ class Body:
     marks: tuple[str, ...] = ()
     """see `html.Page`; empty for plain text"""
     hidden: int = 0
-    """characters left out because the message hides them"""
+    """characters in blocks of kind `hidden`, which the message keeps from its reader's eyes"""
     title: str = ""
 
 
@@ -96,7 +96,7 @@ def document(mail: Mail) -> Document:
     if any(_PGP in body.text for body in mail.bodies):
         notes.append("the message is encrypted with PGP; only its header is readable")
     if hidden > _PREVIEW:
-        notes.append(f"{hidden} characters that the message hides from its reader are left out")
+        notes.append(f"{hidden} characters that the message hides from its reader are not searched")
     return Document(
         id=mail.id,
         kind="mail",
@@ -210,7 +210,7 @@ def flowed(text: str, *, delete_space: bool) -> str:
 
 def web(markup: str) -> Body:
     """Return HTML as a body."""
-    page = html.read(markup[:MAX_BODY])
+    page = html.read(markup[:MAX_BODY], scripts=False)
     return Body(page.text, page.blocks, page.marks, page.hidden, page.title)
 
 
@@ -223,9 +223,10 @@ def better(text: str, markup: str) -> Body:
     if size > 2000 and not _TAG.search(body.text[:2000]):
         return body
     page = web(markup)
+    seen = len(page.text) - page.hidden
     if not body.text or len(_TAG.findall(body.text[:20000])) > 4:
         return page if page.text else body
     told_to_look = size < 600 and _STUB.search(body.text)
-    if (told_to_look and len(page.text) > size) or len(page.text) > 4 * size + 400:
+    if (told_to_look and seen > size) or seen > 4 * size + 400:
         return page
     return body

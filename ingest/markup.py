@@ -15,7 +15,7 @@ _RAW = frozenset(("script", "style", "title", "textarea", "xmp", "iframe", "noem
 
 
 def tokens(markup: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, '') and (`title`, text, '')."""
+    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, ''), (`title`, text, '') and (`style`, css, '')."""
     at, size = 0, len(markup)
     sloppy = False  # quotation marks once ran to the end: from there on the next `>` ends a tag, so each scan is short
     while at < size:
@@ -53,6 +53,8 @@ def tokens(markup: str) -> Iterator[tuple[str, str, str]]:
             content, at = markup[at : closing.start() if closing else size], closing.start() if closing else size
             if value == "title":
                 yield "title", unescape(content), ""
+            elif value == "style":
+                yield "style", content, ""
             elif value in ("textarea", "xmp"):
                 yield "text", unescape(content), ""
             continue

@@ -327,6 +327,7 @@ def _rebuilt(lines: list[_Line], kinds: list[str], blocks: Sequence[Block]) -> t
         if not line.text:
             continue
         source = blocks[line.block]
+        kind = "" if source.kind == "hidden" else kind  # what was not to be seen stays named as that, also in a quotation
         goes_on = (kind and made and made[-1].kind == kind) or (not kind and not marked and previous == line.block)
         if goes_on:
             begun = made[-1]

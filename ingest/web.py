@@ -7,6 +7,7 @@ from typing import BinaryIO
 from ingest import html, kind
 from ingest.decode import LIMIT, decode
 from ingest.registry import Context, digest
+from ingest.seen import note, seen
 from vault.records import Document, Problem
 
 # WHATWG HTML, 13.2.3.2: a declaration counts in the first 1024 bytes.
@@ -21,15 +22,19 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     """Yield the one document."""
     identity = digest(file)
     data = file.read(LIMIT + 1)
-    note = f"only its first {LIMIT >> 20} MiB are read" if len(data) > LIMIT else ""
+    notes = [f"only its first {LIMIT >> 20} MiB are read"] if len(data) > LIMIT else []
     found = _DECLARED.search(data[:1024])
     declared = (found[1] or found[2]).decode("ascii", "replace") if found else ""
     markup, encoding = decode(data[:LIMIT], declared)
     page = html.read(markup)
     title = kind.own_title(page.title)
+    words = seen(page.text, page.blocks)
+    notes += note(page.blocks)
+    if page.unveiled:
+        notes.append("all of it is hidden until a script has run, which none does here")
     yield Document(
         id=identity,
-        kind=kind.tell("html", name, title, page.text),
+        kind=kind.tell("html", name, title, words),
         title=title,
         text=page.text,
         blocks=page.blocks,
@@ -37,5 +42,5 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         part=context.part,
         parent=context.parent,
         media_type="text/html",
-        note=note or ("" if page.text.strip() else "it holds no text"),
+        note="; ".join(notes) or ("" if words.strip() else "it holds no text"),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrieval import select, terms
 from retrieval.passage import Passage
+from vault.documents import hidden_ranges
 
 if TYPE_CHECKING:
     import apsw
@@ -148,7 +149,10 @@ def _joins(reader: _Reader, group: list[int], place: int) -> bool:
     else:
         return False
     first, second = reader.span(before), reader.span(after)
-    return first is not None and second is not None and 0 <= second[0] - first[1] <= _GAP
+    if first is None or second is None or not 0 <= second[0] - first[1] <= _GAP:
+        return False
+    # What the document hides from its reader is no part of a passage, however short.
+    return not any(a < second[0] and first[1] < b for a, b in hidden_ranges(reader.document(place)[-1]))
 
 
 def _same(reader: _Reader, a: int, b: int) -> bool:

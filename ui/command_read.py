@@ -111,20 +111,24 @@ def show(given: Given, options: argparse.Namespace) -> int:
     with engine(given) as client:
         found = client.call("document", id=named(options.document))
         pieces: list[str] = []
+        concealed: list[tuple[int, int]] = []
         at, end = options.start, options.end
         while end is None or at < end:
             piece = client.call("document.text", id=found["id"], start=at, end=end)
             pieces.append(piece["text"])
+            concealed += [(b["start"], b["end"]) for b in piece["blocks"] if b["kind"] == "hidden"]
             at = piece["end"]
             if at >= piece["total"] or not piece["text"]:
                 break
     text = "".join(pieces)
     if given.json:
-        say_json({**found, "start": options.start, "text": text})
-    elif options.text:
-        say(terminal.prose(text) if sys.stdout.isatty() else text)
+        say_json({**found, "start": options.start, "text": text, "hidden": sorted(set(concealed))})
+        return 0
+    told = render.with_hidden(text, options.start, sorted(set(concealed)), given.style)
+    if options.text:
+        say(told if sys.stdout.isatty() else text)
     else:
-        say(*render.document(found, text, given.style))
+        say(*render.document(found, told, given.style))
     return 0
 
 

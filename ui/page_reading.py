@@ -15,7 +15,8 @@ _OPENING = 3_000
 _MORE = 4_000
 _MOST = 20_000
 
-_SET_APART = {"heading", "fields", "quote", "signature", "row", "header"}
+_SET_APART = {"heading", "fields", "quote", "signature", "row", "header", "hidden"}
+_HIDDEN = "hidden in the document"
 
 
 def around(start: int, end: int) -> dict[str, int]:
@@ -88,8 +89,9 @@ def from_a_beginning(stretch: dict[str, Any], start: int) -> dict[str, Any]:
 
 
 def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
-    """A stretch of a document as HTML: headings, quoted and header parts set apart, page breaks drawn, and `start` to
-    `end` marked. Offsets are those of the document's text; every character of the stretch appears, escaped.
+    """A stretch of a document as HTML: headings, quoted and header parts set apart, what the document hides from its
+    reader's eyes named as that, page breaks drawn, and `start` to `end` marked. Offsets are those of the document's text;
+    every character of the stretch appears, escaped.
     """
     text, base = stretch["text"], stretch["start"]
 
@@ -111,7 +113,9 @@ def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
             page = block["page"]
         kind = block["kind"] if block["kind"] in _SET_APART else "plain"
         out.append(piece(at, low))
-        out.append(tag(f"span.{kind}", piece(low, high)))
+        said = tag("span.told", _HIDDEN) if kind == "hidden" else ""
+        more = {"data_testid": "hidden-text"} if said else {}
+        out.append(tag(f"span.{kind}", said, piece(low, high), **more))
         at = high
     out.append(piece(at, base + len(text)))
     if stretch["end"] < stretch["total"]:

@@ -269,8 +269,22 @@ def files(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
     return lines
 
 
+def with_hidden(text: str, start: int, hidden: Sequence[tuple[int, int]], style: Style) -> str:
+    """A stretch of a document for a terminal, from code point `start` on; what the document hides from its reader's eyes
+    (`hidden`, half-open, in order) is named as that."""
+    pieces: list[str] = []
+    at = start
+    for low, high in hidden:
+        low, high = max(low, at), min(high, start + len(text))
+        if low < high:
+            inside = prose(text[low - start : high - start])
+            pieces += [prose(text[at - start : low - start]), style.faint(f"⟦hidden in the document: {inside}⟧")]
+            at = high
+    return "".join((*pieces, prose(text[at - start :])))
+
+
 def document(found: Mapping[str, Any], text: str, style: Style) -> list[str]:
-    """A document's properties, then its text."""
+    """A document's properties, then its text, which went through `with_hidden`."""
     lines = [style.strong(plain(found["title"]) or "(no title)")]
     named = {
         "from": found["sender"],
@@ -287,7 +301,7 @@ def document(found: Mapping[str, Any], text: str, style: Style) -> list[str]:
         lines.append(f"{'in':8} {short(where['path'])}{part}")
     for attached in found["attachments"]:
         lines.append(f"{'with':8} {plain(attached['title'] or attached.get('part', ''))} ({attached['id'][:12]})")
-    return [*lines, "", prose(text)]
+    return [*lines, "", text]
 
 
 def preview(found: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,9 +1,11 @@
 """Documents, the files they lie in, and their chunks as rows. The caller holds the transaction."""
 
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import apsw
 
@@ -11,6 +13,8 @@ from vault.records import Block, Chunk, Document, Line
 
 # SQLite allows 32,766 parameters a statement; lists are cut well below that.
 _PARAMETERS = 5_000
+
+_HIDDEN = re.compile(rb'\[(\d+),(\d+),"hidden",')  # as `encode_blocks` writes it
 
 
 def add(
@@ -194,6 +198,27 @@ def text_of(db: apsw.Connection, document_id: str) -> str | None:
         "SELECT text FROM content JOIN document ON document.number = content.document WHERE id = ?", (document_id,)
     ).get
     return None if row is None else str(row, "utf-8")
+
+
+def seen_text_of(db: apsw.Connection, document_id: str) -> str | None:
+    """A document's whole text with spaces in the place of what is hidden in it, so that every offset stays: what answers
+    are made of and compared with."""
+    row: Any = db.execute(
+        "SELECT text, blocks FROM content JOIN document ON document.number = content.document WHERE id = ?",
+        (document_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    text = str(row[0], "utf-8")
+    for start, end in hidden_ranges(row[1]):
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def hidden_ranges(blocks: bytes) -> list[tuple[int, int]]:
+    """Start and end of the blocks of kind `hidden`, straight from the JSON: decoding a long document's lines would take
+    longer than what asks for it."""
+    return [(int(found[1]), int(found[2])) for found in _HIDDEN.finditer(blocks)]
 
 
 def blocks_of(db: apsw.Connection, document_id: str) -> tuple[Block, ...]:

@@ -25,7 +25,8 @@ class Block:
     end: int
     kind: str = "paragraph"
     """paragraph, heading, item, row, header (a table's header row), fields (a mail's own headers), quote (a quoted
-    reply, not indexed), signature (not indexed), furniture (running heads, feet, page numbers; not indexed)"""
+    reply, not indexed), signature (not indexed), furniture (running heads, feet, page numbers; not indexed), hidden
+    (what the document keeps from its reader's eyes: shown as that, not indexed, never quoted in an answer)"""
     level: int = 0
     """of a heading, from 1"""
     page: int | None = None

@@ -55,23 +55,78 @@ def test_a_table_that_arranges_the_page_gives_paragraphs() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "hiding",
-    ['style="display:none"', "style='color:red; DISPLAY : none !important'", "style=visibility:hidden", "hidden",
-     'style="mso-hide:all"', 'style="opacity:0"'],
-)  # fmt: skip
-def test_hidden_text_is_left_out_and_counted(hiding: str) -> None:
-    page = html.read(f"<div {hiding}>Preview <b>line</b></div><p>Seen</p>")
-    assert (page.text, page.hidden) == ("Seen", len("Preview") + len("line"))
+HIDING = [
+    'style="display:none"', "style='color:red; DISPLAY : none !important'", "style=visibility:hidden", "hidden",
+    'style="mso-hide:all"', 'style="opacity:0"', 'style="opacity: .02"', 'style="filter: opacity(0)"',
+    'style="font-size:0"', 'style="font-size:1px"', 'style="font-size:.05em"', 'style="font: 0/0 a"', 'style="font:1px Arial"',
+    'style="color:#fff"', 'style="color:#FEFEFE"', 'style="color:white"', 'style="color:rgb(255, 255, 255)"',
+    'style="color: rgba(0,0,0,0)"', 'style="color:transparent"', 'style="color:hsl(0,0%,100%)"', 'style="color:#f4f4f4"',
+    'style="background:#222;color:#222"', 'style="background-color:black;color:#010101"', "bgcolor=black",
+    'style="position:absolute;left:-9999px"', 'style="position:fixed; top:-200em"', 'style="text-indent:-999em"',
+    'style="margin-left:-5000px"', 'style="transform:translateX(-9999px)"', 'style="transform: scale(0)"',
+    'style="max-height:0;overflow:hidden"', 'style="width:1px;height:1px;overflow:hidden"',
+    'style="position:absolute;clip:rect(0 0 0 0)"', 'style="clip-path: inset(100%)"', "class=h", 'class="a h b"', "id=i",
+    'style="display&#58;none"', "style=display:none style=display:block", 'class=s style="display:block"',
+]  # fmt: skip
+SHEET = "<style>/* { */ .h, .other { display:none } div#i{font-size:1px} .s{display:none!important} p.h2{color:#fff}</style>"
 
 
-@pytest.mark.parametrize("style", ["font-size:0", "opacity:0.9", "display:block", "max-height:0"])
+@pytest.mark.parametrize("hiding", HIDING)
+def test_hidden_text_is_kept_apart_and_named(hiding: str) -> None:
+    page = html.read(f"{SHEET}<p>One</p><div {hiding}>Preview <b>line</b></div><p>Seen</p>")
+    hidden = [page.text[each.start : each.end] for each in page.blocks if each.kind == "hidden"]
+    assert hidden == ["Preview line"]
+    assert [page.text[each.start : each.end] for each in page.blocks if each.kind != "hidden"] == ["One", "Seen"]
+    assert page.hidden == len("Preview line")
+    assert page.marks == ("", "hidden", "")
+
+
+SHOWN = [
+    "style=font-size:0", "style=opacity:0.9", "style=display:block", "style=max-height:0", "style=text-indent:-20px",
+    'style="color:#fff;background:#1a4f7a"', 'style="color:white;background-color:rgb(20,40,60)"', "bgcolor=#003366",
+    'style="color:#fff;background-image:url(dark.png)"', 'style="color:#fff;background:linear-gradient(red,blue)"',
+    "class=dark", "class=wide", "class=far", 'style="color:#999"', 'style="visibility:hidden"', "class=banner",
+    'style="position:absolute;left:-20px"', 'style="overflow:hidden;height:300px"', 'style="transform:scale(0.9)"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("style", SHOWN)
 def test_text_that_is_shown_is_kept(style: str) -> None:
-    assert html.read(f'<div style="{style}"><span style="font-size:14px">Seen</span></div>').text == "Seen"
+    sheet = (
+        "<style>@media (max-width:600px) { .wide{display:none} .x{color:red} } .far .near{display:none} .far:hover{display:none}"
+        " @import url(x.css); .dark{color:#fff;background:#111} .banner{background:#123 url(b.png) no-repeat;color:#fff}</style>"
+    )
+    inner = "font-size:14px;visibility:visible" + (";color:#fff" if "bgcolor" in style else "")
+    page = html.read(f'{sheet}<div {style}><span style="{inner}">Seen</span></div>')
+    assert (page.text, page.hidden) == ("Seen", 0)
 
 
-def test_a_page_that_hides_everything_until_a_script_has_run_is_read() -> None:
-    assert html.read('<body style="opacity:0"><p>Words</p></body>').text == "Words"
+def test_what_is_hidden_within_a_paragraph_or_a_row_does_not_tear_it() -> None:
+    assert blocks("<p>The fee is <i hidden>not</i> 80 euros.</p><p>Next</p>") == [
+        ("paragraph", "The fee is 80 euros."),
+        ("hidden", "not"),
+        ("paragraph", "Next"),
+    ]
+    assert blocks("<table><tr><td>a<td>1<b hidden>2</b></tr><tr><td>b<td>3</tr></table>") == [
+        ("row", "a | 1"),
+        ("hidden", "2"),
+        ("row", "b | 3"),
+    ]
+
+
+def test_a_page_that_hides_everything_until_a_script_has_run_is_read_and_says_so() -> None:
+    page = html.read('<body style="opacity:0"><p>Words</p></body>')
+    assert (page.text, page.hidden, page.unveiled) == ("Words", 0, True)
+    assert [each.kind for each in html.read('<body style="opacity:0"><p>Words</p></body>', scripts=False).blocks] == ["hidden"]
+
+
+def test_the_description_of_a_picture_that_nobody_sees_is_hidden() -> None:
+    assert blocks('<p>a</p><img width=1 height="1" alt="Pay to this account">') == [("paragraph", "a"), ("hidden", "Pay to this account")]
+
+
+def test_a_style_sheet_of_nonsense_costs_no_time() -> None:
+    for css in ("{" * 200_000, "}" * 200_000, "/*" * 100_000, "@media x{" * 20_000, ".a," * 60_000 + "b{}", ":" * 100_000):
+        assert html.read(f"<style>{css}</style><p style='{css[:2000]}'>x</p>").text in ("x", "")
 
 
 def test_scripts_styles_comments_and_templates_are_no_text() -> None:

@@ -16,8 +16,10 @@ RELEASED: dict[str, tuple[str, str]] = {
     # package: version, the day it was published
     "apsw-sqlite3mc": ("3.54.0.0", "2026-10-13"),
     "cryptography": ("50.0.2", "2026-09-30"),
+    "httptools": ("0.9.0", "2026-10-09"),
     "llama-cpp-python": ("0.3.36", "2026-10-01"),
     "openvino": ("2026.4.1", "2026-10-01"),
+    "opencv-python-headless": ("5.0.0.93", "2026-07-02"),
     "pypdfium2": ("5.15.2", "2026-11-09"),
     "python-calamine": ("0.9.1", "2026-11-03"),
     "rapidocr": ("3.10.0", "2026-10-08"),
@@ -35,8 +37,10 @@ _DOES = {
     "tokenizers": "splits text for the embedding model",
     "llama-cpp-python": "runs a model that writes answers",
     "rapidocr": "reads scans and photographs",
+    "opencv-python-headless": "prepares scans for reading (OpenCV)",
     "streamlit": "draws the page",
     "uvicorn": "serves the page",
+    "httptools": "reads what the browser sends (llhttp)",
 }
 
 

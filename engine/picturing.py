@@ -6,7 +6,6 @@ worker draw the page. What comes back is checked like every other record (`engin
 
 import base64
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,6 +15,7 @@ from engine import listing, wire
 from engine.drawn import Drawn
 from engine.engine import Engine
 from engine.zygote import WorkerDiedError, Zygote
+from ingest import opening
 from ingest.registry import UnreadableError, UnsupportedError
 from vault import documents
 from vault.errors import StrongroomError
@@ -42,6 +42,8 @@ class _Place:
     hash: str
     """SHA-256 of the file when it was read, hex"""
     part: str
+    folder: bytes
+    """the watched folder that it lies in"""
 
 
 def document_picture(
@@ -157,10 +159,11 @@ def _width(character: str) -> float:
 def _places(db: Any, document: str) -> tuple[str, list[_Place]]:
     row = db.execute("SELECT number, media_type FROM document WHERE id = ?", (document,)).fetchone()
     found = [
-        _Place(bytes(path), shown, bytes(digest).hex(), part)
-        for path, shown, digest, part in db.execute(
-            "SELECT path, shown, hash, part FROM location JOIN file ON file.id = location.file"
-            " WHERE location.document = ? AND hash IS NOT NULL ORDER BY part != '', size, shown LIMIT 20",
+        _Place(bytes(path), shown, bytes(digest).hex(), part, bytes(folder))
+        for path, shown, digest, part, folder in db.execute(
+            "SELECT file.path, file.shown, hash, part, folder.path FROM location JOIN file ON file.id = location.file"
+            " JOIN folder ON folder.id = file.folder"
+            " WHERE location.document = ? AND hash IS NOT NULL ORDER BY part != '', size, file.shown LIMIT 20",
             (row[0],),
         )
     ]
@@ -179,17 +182,18 @@ def _drawn(zygote: Zygote, kept: Drawn, places: list[_Place], page: int, width: 
 
 
 def _from(zygote: Zygote, kept: Drawn, place: _Place, page: int, width: int) -> Picture:
+    changed = NoPictureError(f"{place.shown} has changed since it was read", "ask again once it is read anew")
     try:
-        # As when it was read: no link, and no waiting for the writer of a pipe.
-        descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = opening.open_inside(place.folder, place.path)  # as when it was read
     except FileNotFoundError:
         raise NoPictureError(f"{place.shown} is gone", "put it back to see its pages; its text is kept") from None
     except OSError as error:
         raise NoPictureError(f"{place.shown} cannot be opened: {(error.strerror or str(error)).lower()}") from error
-    changed = NoPictureError(f"{place.shown} has changed since it was read", "ask again once it is read anew")
+    except opening.NotRegularError:
+        raise changed from None
     try:
         before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode) or kept.hash_of(descriptor) != place.hash:
+        if kept.hash_of(descriptor) != place.hash:
             raise changed
         name = os.path.basename(place.path).decode(errors="replace")
         options = {"part": place.part, "page": page, "width": width}
@@ -202,8 +206,7 @@ def _from(zygote: Zygote, kept: Drawn, place: _Place, page: int, width: int) -> 
             raise WorkerDiedError("the picture was not valid", str(error)) from error
         except (UnreadableError, UnsupportedError, WorkerDiedError) as error:
             raise type(error)(f"page {page} cannot be shown: {error.message}", error.hint) from error
-        after = os.fstat(descriptor)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        if opening.marks(os.fstat(descriptor)) != opening.marks(before):
             raise changed
     except OSError as error:
         raise NoPictureError(f"{place.shown} cannot be read: {(error.strerror or str(error)).lower()}") from error

@@ -6,7 +6,6 @@ chunks in one transaction, so that killed at any moment it is as before or as af
 
 import json
 import os
-import stat
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +17,7 @@ import apsw
 from engine import wire
 from engine.zygote import WorkerDiedError, sha256_of
 from ingest import chunk as chunking
-from ingest import kind, ocr, scanned
+from ingest import kind, ocr, opening, scanned
 from ingest.embedding import Embedding
 from ingest.prepare import prepared
 from ingest.registry import UnreadableError, UnsupportedError
@@ -42,7 +41,7 @@ class _Scan:
     number: int
     document: Document
     prefix: str
-    places: tuple[tuple[bytes, str, str], ...]
+    places: tuple[tuple[bytes, str, str, bytes], ...]
     """path, SHA-256 (hex) and part of each file that it lies in"""
 
 
@@ -116,14 +115,14 @@ class PictureReader:
             scan = _scan(db, number)
         if scan is None:
             return  # purged, or gone with its file
-        for path, digest, part in scan.places:
+        for path, digest, part, folder in scan.places:
             try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            except OSError:
+                descriptor = opening.open_inside(folder, path)
+            except (OSError, opening.NotRegularError):
                 continue
             try:
                 before = os.fstat(descriptor)
-                if not stat.S_ISREG(before.st_mode) or sha256_of(descriptor) != digest:
+                if sha256_of(descriptor) != digest:
                     continue  # another file by now: it is on its way into the vault by itself
                 name = os.path.basename(path).decode(errors="replace")
                 self._work.progress.current[-number] = f"{name} (pictures)"
@@ -157,8 +156,7 @@ class PictureReader:
                     failed.append(batch[done])
                     done += 1
                 left = left[done:]
-            after = os.fstat(descriptor)
-            if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            if opening.marks(os.fstat(descriptor)) != opening.marks(before):
                 return  # what was read may be another document's
             ended = not left or len(failed) >= _FAILURES
             if not self._store(scan, name, read, len(left) + len(failed), why_not if ended else "") or ended:
@@ -298,9 +296,10 @@ def _scan(db: apsw.Connection, number: int) -> _Scan | None:
         note=note,
     )
     places = tuple(
-        (bytes(path), bytes(digest).hex(), part)
-        for path, digest, part in db.execute(
-            "SELECT path, hash, part FROM location JOIN file ON file.id = location.file"
+        (bytes(path), bytes(digest).hex(), part, bytes(folder))
+        for path, digest, part, folder in db.execute(
+            "SELECT file.path, hash, part, folder.path FROM location JOIN file ON file.id = location.file"
+            " JOIN folder ON folder.id = file.folder"
             " WHERE location.document = ? AND hash IS NOT NULL ORDER BY part != '', size LIMIT 20",
             (number,),
         )

@@ -181,6 +181,8 @@ def _failed(error: BaseException, context: Context) -> Problem:
     reason = f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
     if isinstance(error, MemoryError):
         reason = "too large to be taken apart within the memory that a parser is given"
+    elif not isinstance(error, Exception):
+        reason = "damaged: its reader gave it up"  # what a panic says is written for whoever wrote the reader
     if context.depth == 0:
         raise UnreadableError(reason) from error
     return Problem(context.part, reason)

@@ -4,17 +4,22 @@ Word keeps a list's rules, not its numbers; they are counted here as Word counts
 `4.2` where the page does.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest import kind
+from ingest.docx_look import Looks
+from ingest.docx_numbers import Level, Numbers, levels_of
 from ingest.ooxml import BROKEN, Package, Writer, below, child, local, value
 from ingest.registry import Context, UnreadableError, digest
+from ingest.seen import note, seen
 from vault.records import Document, Problem
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+    from ingest.html_look import Colour
 
 _MAIN = "word/document.xml"
 _CELL = 300  # characters: a table with longer cells is laid-out text, not data
@@ -37,50 +42,6 @@ class _Style:
     """ilvl"""
 
 
-@dataclass(slots=True)
-class _Level:
-    start: int = 1
-    form: str = "decimal"
-    pattern: str = ""
-    legal: bool = False
-
-
-@dataclass(slots=True)
-class _Numbers:
-    """Word's automatic numbers (ECMA-376-1, 17.9): counters for each abstract list."""
-
-    levels: dict[str, dict[int, _Level]] = field(default_factory=dict)
-    """of each list (numId)"""
-    abstract: dict[str, str] = field(default_factory=dict)
-    counters: dict[str, dict[int, int]] = field(default_factory=dict)
-    restarted: set[str] = field(default_factory=set)
-    overridden: set[str] = field(default_factory=set)
-
-    def next(self, number: str, depth: int) -> str:
-        """Count on and return the label, such as `4.2` or `•`; empty if the list has none."""
-        levels = self.levels.get(number)
-        if not levels or depth not in levels:
-            return ""
-        counters = self.counters.setdefault(self.abstract.get(number, number), {})
-        if number in self.overridden and number not in self.restarted:
-            counters.clear()
-        self.restarted.add(number)
-        level = levels[depth]
-        counters[depth] = counters.get(depth, level.start - 1) + 1
-        for deeper in [each for each in counters if each > depth]:
-            del counters[deeper]
-        if level.form == "bullet":
-            return "•"
-        if level.form == "none" and "%" not in level.pattern:
-            return level.pattern
-        label = level.pattern
-        for each in range(depth + 1):
-            used = levels.get(each, _Level())
-            form = "decimal" if level.legal else used.form
-            label = label.replace(f"%{each + 1}", _counted(counters.get(each, used.start), form))
-        return label
-
-
 def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
     """Yield the one document. Raises UnreadableError if its main part cannot be read."""
     identity = digest(file)
@@ -91,18 +52,21 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     except BROKEN as error:
         raise UnreadableError(f"damaged: {error}") from error
     body = child(root, "body")
-    if body is None:
+    if root is None or body is None:
         raise UnreadableError("damaged: it has no text part")
     reader = _Reader(package, main, body)
+    reader.looks.background(root)
+    reader.paper = reader.looks.page
     reader.read()
     metadata = package.properties()
     title = metadata.pop("title", "")
     text = reader.out.text()
+    words = seen(text, reader.out.blocks)
     if reader.failed:
         yield Problem(context.part, "damaged: " + ", ".join(reader.failed) + " cannot be read")
     yield Document(
         id=identity,
-        kind=kind.tell("docx", name, title, text),
+        kind=kind.tell("docx", name, title, words),
         title=title,
         text=text,
         blocks=tuple(reader.out.blocks),
@@ -111,7 +75,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         parent=context.parent,
         media_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         pages=reader.pages,
-        note="" if text else "it holds no text",
+        note="; ".join(note(reader.out.blocks)) if words else "it holds no text",
     )
 
 
@@ -124,25 +88,29 @@ class _Reader:
         self.related: dict[str, list[str]] = {}
         for _, kind_of, target in package.related(main):
             self.related.setdefault(kind_of, []).append(target)
+        self.looks = Looks()
         self.styles = self._read_styles()
         self.numbers = self._read_numbers()
         self.pages = self._trusted_pages()
         self.page = 1
         self.boxes: list[Element] = []
         self.asides: set[str] = set()
+        self.paper: Colour | None = None
+        self.concealed: list[str] = []  # what was hidden since the last block
 
     def read(self) -> None:
         for part in self.related.get("header", ()):
             self._aside(part)
         self._story(self.body)
-        for kind_of, note in (("footnotes", "footnote"), ("endnotes", "endnote"), ("comments", "comment")):
+        for kind_of, name in (("footnotes", "footnote"), ("endnotes", "endnote"), ("comments", "comment")):
             for part in self.related.get(kind_of, ()):
-                for each in below(root, note) if (root := self._part(part)) is not None else ():
+                for each in below(root, name) if (root := self._part(part)) is not None else ():
                     if value(each, "type") in ("separator", "continuationSeparator", "continuationNotice"):
                         continue
                     text = "\n".join(filter(None, (self._plain(inner).strip() for inner in below(each, "p"))))
                     author = value(each, "author")
                     self.out.add(f"{author}: {text}" if author and text else text)
+                    self._reveal(None)
         for part in self.related.get("footer", ()):
             self._aside(part)
 
@@ -161,6 +129,14 @@ class _Reader:
         if sum(each.isalpha() for each in text) > 3 and text not in self.asides:
             self.asides.add(text)
             self.out.add(text)
+            self._reveal(None)
+        self.concealed = []
+
+    def _reveal(self, page: int | None) -> None:
+        """Put what was hidden since the last block into one of its own."""
+        if any(each.strip() for each in self.concealed):
+            self.out.add(" ".join("".join(self.concealed).split()), "hidden", 0, page)
+        self.concealed = []
 
     def _trusted_pages(self) -> int | None:
         """Return the number of pages if the breaks that Word noted when it last saved agree with its count."""
@@ -194,24 +170,29 @@ class _Reader:
         level = self._heading(paragraph, text)
         shown = f"{label} {text.strip()}" if label else text
         self.out.add(shown, "heading" if level else "item" if numbered else "paragraph", level, page)
+        self._reveal(page)
         boxes, self.boxes = self.boxes, []
+        paper, self.paper = self.paper, None  # a box has a colour of its own
         for box in boxes:
             self._story(box)
+        self.paper = paper
 
-    def _plain(self, element: "Element") -> str:
-        """Return the text of a paragraph; text boxes in it are put by for afterwards."""
+    def _plain(self, paragraph: "Element") -> str:
+        """Return what is seen of a paragraph; text boxes in it, and what is hidden, are put by for afterwards."""
         pieces: list[str] = []
-        self._gather(element, pieces)
+        self._gather(paragraph, pieces, paragraph)
+        self.concealed += ["\n"] if self.concealed else []
         return "".join(pieces)
 
-    def _gather(self, element: "Element", pieces: list[str]) -> None:
+    def _gather(self, element: "Element", pieces: list[str], paragraph: "Element") -> None:
         for each in element:
             name = local(each)
             if name == "t":
                 pieces.append(each.text or "")
             elif name in ("r", "rPr") or name in _THROUGH:
                 if name != "rPr":
-                    self._gather(each, pieces)
+                    hides = name == "r" and self.looks.hides(each, paragraph, self.paper)
+                    self._gather(each, self.concealed if hides else pieces, paragraph)
             elif name in _MARKS:
                 if value(each, "type") != "page":
                     pieces.append(_MARKS[name])
@@ -264,15 +245,20 @@ class _Reader:
         return 4 if bold else 0
 
     def _table(self, table: "Element") -> None:
+        behind, before = self.paper, list(self.concealed)
         rows = [list(self._cells(row)) for row in self._rows(table)]
-        texts = [[" ".join(self._texts(cell)) for cell in row] for row in rows]
+        texts = [[self._cell(table, cell) for cell in row] for row in rows]
         nested = any(True for row in rows for cell in row for _ in below(cell, "tbl"))
         if nested or any(len(text) > _CELL for row in texts for text in row):
+            self.concealed = before
             for cell in (cell for row in rows for cell in row):
+                self.paper = self.looks.paper(table, cell, behind)
                 self._story(cell)
+            self.paper = behind
             return
         self.boxes = []
         self.out.table(texts, self.page if self.pages else None)
+        self._reveal(self.page if self.pages else None)
         self.page += sum(1 for _ in below(table, "lastRenderedPageBreak"))
 
     def _rows(self, table: "Element") -> Iterator["Element"]:
@@ -289,13 +275,18 @@ class _Reader:
             elif local(each) in _THROUGH:
                 yield from self._cells(each)
 
-    def _texts(self, cell: "Element") -> Sequence[str]:
-        return [words for each in below(cell, "p") if (words := " ".join(self._plain(each).split()))]
+    def _cell(self, table: "Element", cell: "Element") -> str:
+        behind, self.paper = self.paper, self.looks.paper(table, cell, self.paper)
+        words = " ".join(word for each in below(cell, "p") for word in self._plain(each).split())
+        self.paper = behind
+        return words
 
     def _read_styles(self) -> dict[str, _Style]:
         found: dict[str, _Style] = {}
         for part in self.related.get("styles", ()):
             root = self._part(part)
+            if root is not None:
+                self.looks.read(root)
             for each in below(root, "style") if root is not None else ():
                 properties = child(each, "pPr")
                 outline = value(child(properties, "outlineLvl"))
@@ -308,25 +299,25 @@ class _Reader:
                 )
         return found
 
-    def _read_numbers(self) -> _Numbers:
-        numbers = _Numbers()
+    def _read_numbers(self) -> Numbers:
+        numbers = Numbers()
         for part in self.related.get("numbering", ()):
             root = self._part(part)
             if root is None:
                 continue
-            lists = {value(each, "abstractNumId"): _levels(each) for each in below(root, "abstractNum")}
+            lists = {value(each, "abstractNumId"): levels_of(each) for each in below(root, "abstractNum")}
             for each in below(root, "num"):
                 identity, abstract = value(each, "numId"), value(child(each, "abstractNumId"))
                 levels = dict(lists.get(abstract, {}))
                 for override in below(each, "lvlOverride"):
                     at = value(override, "ilvl")
                     depth = int(at) if at.isdecimal() else 0
-                    levels.update(_levels(override))
+                    levels.update(levels_of(override))
                     start = value(child(override, "startOverride"))
                     if start.isdecimal():
                         numbers.overridden.add(identity)
-                        old = levels.get(depth, _Level())
-                        levels[depth] = _Level(int(start), old.form, old.pattern, old.legal)
+                        old = levels.get(depth, Level())
+                        levels[depth] = Level(int(start), old.form, old.pattern, old.legal)
                 numbers.levels[identity] = levels
                 numbers.abstract[identity] = abstract
         return numbers
@@ -343,40 +334,6 @@ def _breaks(paragraph: "Element") -> tuple[int, int]:
             breaks += 1
             before += not begun
     return before, breaks
-
-
-def _levels(parent: "Element") -> dict[int, _Level]:
-    found = {}
-    for each in below(parent, "lvl"):
-        depth, start = value(each, "ilvl"), value(child(each, "start"))
-        legal = child(each, "isLgl")
-        found[int(depth) if depth.isdecimal() else 0] = _Level(
-            int(start) if start.isdecimal() else 1,
-            value(child(each, "numFmt")) or "decimal",
-            value(child(each, "lvlText")),
-            legal is not None and value(legal) not in ("0", "false"),
-        )
-    return found
-
-
-def _counted(number: int, form: str) -> str:
-    """Return the number in the list's form (17.18.59); forms of other scripts are shown as decimals."""
-    if form in ("lowerLetter", "upperLetter") and number > 0:
-        letter = chr(ord("a") + (number - 1) % 26) * min(1 + (number - 1) // 26, 10)
-        return letter.upper() if form == "upperLetter" else letter
-    if form in ("lowerRoman", "upperRoman") and 0 < number < 4000:
-        roman = ""
-        for amount, sign in zip(
-            (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
-            ("m", "cm", "d", "cd", "c", "xc", "l", "xl", "x", "ix", "v", "iv", "i"),
-            strict=True,
-        ):
-            roman += sign * (number // amount)
-            number %= amount
-        return roman.upper() if form == "upperRoman" else roman
-    if form == "decimalZero":
-        return f"{number:02}"
-    return "" if form == "none" else str(number)
 
 
 def _symbol(code: str) -> str:

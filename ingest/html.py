@@ -67,8 +67,8 @@ class Page:
 
 
 def read(markup: str, *, scripts: bool = True) -> Page:
-    """Return what a reader of the page would see, and what it hides as blocks of kind `hidden`, each behind the block that
-    it was found in.
+    """Return what a reader of the page would see, and what it hides as blocks of kind `hidden`, each behind the block
+    that it was found in.
 
     A page whose `html` or `body` hides all of it, as some do until a script has run, is read as if they did not, where
     scripts may run at all: in no mail.

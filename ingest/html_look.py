@@ -76,7 +76,7 @@ class Look:
         """Whether a reader of the page sees nothing of its text."""
         if self.gone or self.unseen or self.clear or self.size < _TINY:
             return True
-        return self.colour is not None and self.paper is not None and _contrast(self.colour, self.paper) < _CONTRAST
+        return self.colour is not None and self.paper is not None and alike(self.colour, self.paper)
 
 
 @dataclass(slots=True)
@@ -165,7 +165,9 @@ def _attributes(name: str, attributes: Mapping[str, str]) -> dict[str, str]:
         found["background-color"] = attributes["bgcolor"]
     if attributes.get("background"):
         found["background-image"] = "url()"
-    colour = attributes.get("color") if name in ("font", "basefont") else attributes.get("text") if name == "body" else ""
+    colour = (
+        attributes.get("color") if name in ("font", "basefont") else attributes.get("text") if name == "body" else ""
+    )
     if colour:
         found["color"] = colour
     return found
@@ -224,7 +226,9 @@ def _gone(said: Mapping[str, str]) -> bool:
         return True
     if _CLIPPED.search(said.get("clip-path", "")):
         return True
-    boxed = any(name in said and 0 <= _length(said[name], 9.0) <= 1 for name in ("height", "width", "max-height", "max-width"))
+    boxed = any(
+        name in said and 0 <= _length(said[name], 9.0) <= 1 for name in ("height", "width", "max-height", "max-width")
+    )
     return boxed and said.get("overflow", said.get("overflow-y", "")).split(" ")[0] in ("hidden", "clip")
 
 
@@ -269,14 +273,27 @@ def _paper(behind: Colour | None, said: str) -> Colour | None:
             return behind
         if colour is not None:
             return colour
-        if word not in ("repeat", "no", "scroll", "fixed", "center", "top", "left", "right", "bottom", "cover", "x", "y"):
+        if word not in (
+            "repeat",
+            "no",
+            "scroll",
+            "fixed",
+            "center",
+            "top",
+            "left",
+            "right",
+            "bottom",
+            "cover",
+            "x",
+            "y",
+        ):
             return None
     return behind
 
 
 @lru_cache(maxsize=512)
 def _colour(said: str) -> tuple[Colour | None, bool]:
-    """Return a colour's red, green and blue (0 to 255), None where it is none that is known; and whether it is clear."""
+    """Return a colour's red, green and blue (0 to 255), None where it is not known, and whether it is clear."""
     said = said.strip()
     if said == "transparent":
         return None, True
@@ -304,10 +321,11 @@ def _colour(said: str) -> tuple[Colour | None, bool]:
     return None, False
 
 
-def _contrast(one: Colour, other: Colour) -> float:
-    """The contrast ratio of two colours, 1 to 21 (WCAG 2.2, 1.4.3)."""
+@lru_cache(maxsize=512)
+def alike(one: Colour, other: Colour) -> bool:
+    """Whether text of one colour cannot be seen on the other: by their contrast ratio, 1 to 21 (WCAG 2.2, 1.4.3)."""
     a, b = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (a + 0.05) / (b + 0.05)
+    return (a + 0.05) / (b + 0.05) < _CONTRAST
 
 
 def _luminance(colour: Colour) -> float:

@@ -15,7 +15,8 @@ _RAW = frozenset(("script", "style", "title", "textarea", "xmp", "iframe", "noem
 
 
 def tokens(markup: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, ''), (`title`, text, '') and (`style`, css, '')."""
+    """Yield (`text`, text, ''), (`start`, name, attributes), (`end`, name, ''), (`title`, text, '') and
+    (`style`, css, '')."""
     at, size = 0, len(markup)
     sloppy = False  # quotation marks once ran to the end: from there on the next `>` ends a tag, so each scan is short
     while at < size:

@@ -323,11 +323,11 @@ def _rebuilt(lines: list[_Line], kinds: list[str], blocks: Sequence[Block]) -> t
     """Return the blocks cut where a kind changes; neighbours of the same mark are joined into one."""
     made: list[Block] = []
     previous, marked = -1, False
-    for line, kind in zip(lines, kinds, strict=True):
+    for line, mark in zip(lines, kinds, strict=True):
         if not line.text:
             continue
         source = blocks[line.block]
-        kind = "" if source.kind == "hidden" else kind  # what was not to be seen stays named as that, also in a quotation
+        kind = "" if source.kind == "hidden" else mark  # what was not to be seen stays named as that, quoted or not
         goes_on = (kind and made and made[-1].kind == kind) or (not kind and not marked and previous == line.block)
         if goes_on:
             begun = made[-1]

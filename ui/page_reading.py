@@ -90,8 +90,8 @@ def from_a_beginning(stretch: dict[str, Any], start: int) -> dict[str, Any]:
 
 def reading(stretch: Mapping[str, Any], start: int, end: int) -> str:
     """A stretch of a document as HTML: headings, quoted and header parts set apart, what the document hides from its
-    reader's eyes named as that, page breaks drawn, and `start` to `end` marked. Offsets are those of the document's text;
-    every character of the stretch appears, escaped.
+    reader's eyes named as that, page breaks drawn, and `start` to `end` marked. Offsets are those of the document's
+    text; every character of the stretch appears, escaped.
     """
     text, base = stretch["text"], stretch["start"]
 

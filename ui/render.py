@@ -270,12 +270,12 @@ def files(rows: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
 
 
 def with_hidden(text: str, start: int, hidden: Sequence[tuple[int, int]], style: Style) -> str:
-    """A stretch of a document for a terminal, from code point `start` on; what the document hides from its reader's eyes
+    """A stretch of a document for a terminal, from code point `start` on; what it hides from its reader's eyes
     (`hidden`, half-open, in order) is named as that."""
     pieces: list[str] = []
     at = start
-    for low, high in hidden:
-        low, high = max(low, at), min(high, start + len(text))
+    for first, last in hidden:
+        low, high = max(first, at), min(last, start + len(text))
         if low < high:
             inside = prose(text[low - start : high - start])
             pieces += [prose(text[at - start : low - start]), style.faint(f"⟦hidden in the document: {inside}⟧")]

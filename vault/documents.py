@@ -201,8 +201,8 @@ def text_of(db: apsw.Connection, document_id: str) -> str | None:
 
 
 def seen_text_of(db: apsw.Connection, document_id: str) -> str | None:
-    """A document's whole text with spaces in the place of what is hidden in it, so that every offset stays: what answers
-    are made of and compared with."""
+    """A document's whole text, blank where it is hidden, so that every offset stays: what answers are made of and
+    compared with."""
     row: Any = db.execute(
         "SELECT text, blocks FROM content JOIN document ON document.number = content.document WHERE id = ?",
         (document_id,),

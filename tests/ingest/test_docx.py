@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from ingest.docx import _counted
+from ingest.docx_numbers import counted
 from ingest.registry import Context, UnreadableError, parse
 from vault.records import Problem
 
@@ -26,7 +26,7 @@ NUMBERING = """<w:abstractNum w:abstractNumId="7">
 <w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride></w:num>"""
 
 
-def make(body, *, pages=0, title="Lease of a flat", extra=()):
+def make(body, *, pages=0, title="Lease of a flat", extra=(), styles=STYLES):
     def part(name, content):
         return f'<w:{name} xmlns:w="{W}" xmlns:r="{R}">{content}</w:{name}>'
 
@@ -34,7 +34,7 @@ def make(body, *, pages=0, title="Lease of a flat", extra=()):
     parts = {
         "[Content_Types].xml": "<Types/>",
         "word/document.xml": part("document", f"<w:body>{body}</w:body>"),
-        "word/styles.xml": part("styles", STYLES),
+        "word/styles.xml": part("styles", styles),
         "word/numbering.xml": part("numbering", NUMBERING),
         "word/_rels/document.xml.rels": f'<Relationships xmlns="{P}/relationships">'
         + "".join(f'<Relationship Id="r{n}" Type="{R}/{kind}" Target="{kind}.xml"/>' for n, kind in enumerate(kinds))
@@ -162,4 +162,80 @@ def test_a_bomb_of_entities_is_refused():
     [(4, "lowerRoman", "iv"), (1994, "upperRoman", "MCMXCIV"), (28, "lowerLetter", "bb"), (3, "decimalZero", "03")],
 )
 def test_numbers_are_written_in_the_lists_form(number, form, expected):
-    assert _counted(number, form) == expected
+    assert counted(number, form) == expected
+
+
+def t(text, run="", paragraph=""):
+    return f"<w:p><w:pPr>{paragraph}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
+
+
+def hidden_in(body):
+    _, blocks, _ = read(make(body, styles=STYLES + GHOST))
+    return [text for kind, _, text in blocks if kind == "hidden"]
+
+
+UNSEEN = [
+    "<w:vanish/>", '<w:vanish w:val="true"/>', "<w:specVanish/>", '<w:sz w:val="2"/>', '<w:color w:val="FFFFFF"/>',
+    '<w:color w:val="FDFDFD"/>', '<w:color w:val="000000"/><w:shd w:val="clear" w:fill="000000"/>',
+    '<w:color w:val="000000"/><w:highlight w:val="black"/>', '<w:rStyle w:val="Ghost"/>', '<w:rStyle w:val="Heir"/>',
+]  # fmt: skip
+GHOST = (
+    '<w:style w:styleId="Ghost" w:type="character"><w:rPr><w:vanish/></w:rPr></w:style>'
+    '<w:style w:styleId="Heir" w:type="character"><w:basedOn w:val="Ghost"/></w:style>'
+    '<w:style w:styleId="Dark" w:type="paragraph"><w:pPr><w:shd w:val="clear" w:fill="1F3864"/></w:pPr></w:style>'
+    '<w:style w:styleId="Grid" w:type="table"><w:tblStylePr><w:tcPr><w:shd w:val="clear" w:fill="1F3864"/></w:tcPr>'
+    "</w:tblStylePr></w:style>"
+)
+
+
+@pytest.mark.parametrize("run", UNSEEN)
+def test_what_word_hides_is_kept_apart_and_named(run):
+    inner = f"<w:p><w:r><w:t>Seen </w:t></w:r><w:r><w:rPr>{run}</w:rPr><w:t>unseen</w:t></w:r></w:p>"
+    _, blocks, _ = read(make(p("Before") + inner + p("After"), styles=STYLES + GHOST))
+    assert blocks == [
+        ("paragraph", 0, "Before"),
+        ("paragraph", 0, "Seen"),
+        ("hidden", 0, "unseen"),
+        ("paragraph", 0, "After"),
+    ]
+
+
+WHITE = '<w:color w:val="FFFFFF"/>'
+
+
+def cell(text, run="", shade="", table=""):
+    shading = f'<w:tcPr><w:shd w:val="clear" w:fill="{shade}"/></w:tcPr>' if shade else ""
+    cells = f"<w:tc>{shading}{t(text, run)}</w:tc><w:tc>{p('x')}</w:tc>"
+    return f"<w:tbl><w:tblPr>{table}</w:tblPr><w:tr>{cells}</w:tr></w:tbl>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        t("seen", '<w:vanish w:val="0"/>'), t("seen", '<w:color w:val="auto"/>'), t("seen", '<w:color w:val="808080"/>'),
+        t("seen", WHITE, '<w:shd w:val="clear" w:fill="1F3864"/>'), t("seen", WHITE, '<w:pStyle w:val="Dark"/>'),
+        t("seen", WHITE + '<w:highlight w:val="darkBlue"/>'), cell("seen", WHITE, "1F3864"),
+        cell("seen", WHITE, table='<w:tblStyle w:val="Grid"/>'), t("seen", '<w:sz w:val="8"/>'),
+        f"<w:p><w:r><w:drawing><w:txbxContent>{t('seen', WHITE)}</w:txbxContent></w:drawing></w:r></w:p>",
+    ],
+)  # fmt: skip
+def test_what_word_shows_is_no_hidden_text(body):
+    assert hidden_in(body) == []
+    assert "seen" in read(make(body))[0].text
+
+
+def test_what_is_hidden_in_a_tables_cell_follows_the_table():
+    assert hidden_in(cell("unseen", WHITE) + p("after")) == ["unseen"]
+    assert hidden_in(cell("unseen", WHITE, "FFFFFF")) == ["unseen"]
+    long = "word " * 80 + "</w:t></w:r><w:r><w:rPr><w:vanish/></w:rPr><w:t>unseen"
+    assert hidden_in(cell(long)) == ["unseen"]
+
+
+def test_what_is_hidden_is_indexed_nowhere():
+    from ingest.chunk import chunk
+
+    seen, unseen = p("The rent is 950 euros."), t("The rent is 9,500 euros.", "<w:vanish/>")
+    document, *_ = read(make(seen + unseen + p("It is due.")))
+    found = [document.text[each.start : each.end] for each in chunk(document, lambda texts: [len(x) for x in texts])]
+    assert "9,500" in document.text
+    assert found == ["The rent is 950 euros.", "It is due."]

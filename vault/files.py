@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vault.failures import VaultFullError, VaultPermissionError
+from vault.failures import FailingDiskError, VaultFullError, VaultPermissionError
 
 
 @contextlib.contextmanager
@@ -21,17 +21,30 @@ def system_errors(path: Path, what: str) -> Iterator[None]:
             raise VaultFullError(path.parent) from error
         if error.errno == errno.EROFS:
             raise VaultPermissionError(path, what) from error
+        if error.errno == errno.EIO:
+            raise FailingDiskError(path, what, error) from error
         raise
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the folder (and its parents), 0700. One that is there is narrowed, never widened."""
+    """Make the folder (and its parents), 0700. One that is there is narrowed, never widened.
+
+    Those that are made survive a power cut: what is later synced in them would be lost with their names.
+    """
     with system_errors(folder, "make"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        _make_kept(folder.parent, 0o777)
+        _make_kept(folder, 0o700)
         mode = folder.stat().st_mode & 0o777
         if mode & 0o077:
             folder.chmod(mode & 0o700)
+
+
+def _make_kept(folder: Path, mode: int) -> None:
+    if folder.is_dir():
+        return
+    _make_kept(folder.parent, 0o777)
+    folder.mkdir(mode=mode, exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -58,6 +71,23 @@ def write_atomically(path: Path, data: bytes) -> None:
                 aside.unlink()
             raise
         sync_folder(path.parent)
+
+
+def replace_and_erase(path: Path, data: bytes) -> None:
+    """The same, and then overwrite the bytes that the file had before, where no other name leads to them.
+
+    On a disk that writes in place they are gone then; on one that does not (flash, a file system that copies on write)
+    they may be there still.
+    """
+    with system_errors(path, "write"):
+        before = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            write_atomically(path, data)
+            if os.fstat(before).st_nlink == 0:
+                os.pwrite(before, bytes(os.fstat(before).st_size), 0)
+                os.fsync(before)
+        finally:
+            os.close(before)
 
 
 def write_new(path: Path, data: bytes) -> None:

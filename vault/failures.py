@@ -117,6 +117,17 @@ class UnanchoredVaultError(DamagedVaultError):
         )
 
 
+class OldPagesError(DamagedVaultError):
+    """The database is of the right age, but some of its pages are not those that it was closed with."""
+
+    def __init__(self, database: Path, closed: float | None) -> None:
+        super().__init__(
+            f"parts of the database {database} are not as they were when it was closed (last change {moment(closed)}): "
+            "old pages were put back into it, or it was damaged",
+            "restore a backup with `strongroom restore`; `--accept-older` goes on with the database as it is",
+        )
+
+
 class NewerVaultError(StrongroomError):
     """A later Strongroom wrote this vault."""
 
@@ -132,6 +143,16 @@ class VaultFullError(StrongroomError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"the disk of {folder} is full: the last change was not kept", "free some space and go on")
+
+
+class FailingDiskError(StrongroomError):
+    """The system reports an I/O error. What was acknowledged is kept; of the change in hand nobody can tell."""
+
+    def __init__(self, path: Path, what: str, error: OSError) -> None:
+        super().__init__(
+            f"cannot {what} {path}: {(error.strerror or str(error)).lower()}",
+            "look whether its disk is failing, and make a backup",
+        )
 
 
 class VaultPermissionError(StrongroomError):

@@ -93,11 +93,13 @@ _MISSING = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")  
 
 # Landlock does not ask about these: a document could be made readable to all, or its dates be changed.
 _ATTRIBUTES = (
-    "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchown", "fchownat", "setxattr",
-    "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat",
-    "utime", "utimes", "utimensat", "futimesat", "file_setattr", "mknod", "mknodat", "inotify_init",
-    "inotify_init1",
+    "chown", "lchown", "fchown", "fchownat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr",
+    "lremovexattr", "fremovexattr", "removexattrat", "utime", "utimes", "utimensat", "futimesat", "file_setattr",
+    "mknod", "mknodat",
 )
+_MODE_ARGUMENT = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2}
+_MODES = tuple(_MODE_ARGUMENT)
+_WATCHES = ("inotify_init", "inotify_init1")
 _NO_SOCKETS = (
     "socketpair", "accept", "accept4", "listen", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg",
     "recvmmsg", "setsockopt",
@@ -118,8 +120,10 @@ _RULES: dict[str, Rule] = {
     # SOL_SOCKET, and TCP_NODELAY: not TCP_FASTOPEN_CONNECT, TCP_REPAIR, TCP_ULP
     "setsockopt": [[Check(1, "eq", 1)], [Check(1, "eq", 6), Check(2, "eq", 1)]],
     "clone": [[Check(0, "eq", _THREAD, _THREAD | _NEW_NAMESPACE)]],
-    # TIOCSTI and TIOCLINUX type into the terminal that the user's shell reads
-    "ioctl": [[Check(1, "ne", 0x5412), Check(1, "ne", 0x541C)]],
+    # TIOCSTI and TIOCLINUX type into the terminal that the user's shell reads; FIOSETOWN, SIOCSPGRP: as F_SETOWN
+    "ioctl": [[Check(1, "ne", 0x5412), Check(1, "ne", 0x541C), Check(1, "ne", 0x8901), Check(1, "ne", 0x8902)]],
+    # F_SETOWN, F_SETOWN_EX and F_SETSIG have the kernel send any signal to any process of the user
+    "fcntl": [[Check(1, "ne", 8), Check(1, "ne", 15), Check(1, "ne", 10)]],
     # PR_SET_DUMPABLE and PR_SET_PTRACER would let another process look in
     "prctl": [[Check(0, "ne", 4), Check(0, "ne", 0x59616D61)], [Check(0, "eq", 4), Check(1, "eq", 0)]],
 }
@@ -145,25 +149,28 @@ def prepare(profile: Profile) -> None:
 
 def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
     """Return what is refused altogether and what is looked at, for this process."""
-    refused: tuple[str, ...] = _REFUSED
+    refused: tuple[str, ...] = (*_REFUSED, *_ATTRIBUTES)
     own = [[Check(0, "eq", _OWN_PROCESS)]]
-    rules = {**_RULES, "kill": own, "tgkill": own}
+    # 0 is the caller: another process's limits are its own affair
+    rules = {**_RULES, "kill": own, "tgkill": own, "prlimit64": [[Check(0, "eq", 0)], *own]}
     match profile:
         case "engine":
             refused += ("listen",)
+            # It takes rights away from a vault's folder, and can give none to anybody else: no bit but the owner's.
+            rules |= {name: [[Check(at, "eq", 0, ~0o700 & 0xFFFFFFFF)]] for name, at in _MODE_ARGUMENT.items()}
         case "page":
             # asyncio calls listen() once more on the socket that it is given; it stays bound to 127.0.0.1
-            refused += _ATTRIBUTES
+            refused += (*_MODES, *_WATCHES)
         case "zygote":
             refused = tuple(each for each in refused if each not in ("fork", "vfork"))
-            refused += (*_ATTRIBUTES, "listen", "accept", "accept4", "setsockopt")
+            refused += (*_MODES, *_WATCHES, "listen", "accept", "accept4", "setsockopt")
             # It forks workers and ends them when asked.
             rules["clone"] = [[Check(0, "eq", 0, _NEW_NAMESPACE)]]
             del rules["kill"], rules["tgkill"]
         case "worker":
-            refused += (*_ATTRIBUTES, *_NO_SOCKETS)
+            refused += (*_MODES, *_WATCHES, *_NO_SOCKETS)
         case "writer":
-            refused += (*_ATTRIBUTES, *_NO_SOCKETS)
+            refused += (*_MODES, *_WATCHES, *_NO_SOCKETS)
             # ARCH_REQ_XCOMP_PERM, for AMX: llama.cpp crashes with it on some machines (its issue 20824), and computes
             # with AVX where the kernel does not permit it.
             rules["arch_prctl"] = [[Check(0, "ne", 0x1023)]]

@@ -57,7 +57,7 @@ SYSCALLS: Mapping[str, tuple[int | None, int | None]] = {
     "removexattrat": (466, 466), "utime": (132, None), "utimes": (235, None), "utimensat": (280, 88),
     "futimesat": (261, None), "file_setattr": (469, 469), "mknod": (133, None), "mknodat": (259, 33),
     "inotify_init": (253, None), "inotify_init1": (294, 26),
-    "ioctl": (16, 29), "prctl": (157, 167), "arch_prctl": (158, None), "prlimit64": (302, 261),
+    "ioctl": (16, 29), "fcntl": (72, 25), "prctl": (157, 167), "arch_prctl": (158, None), "prlimit64": (302, 261),
     "seccomp": (317, 277), "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
     "landlock_restrict_self": (446, 446),
 }

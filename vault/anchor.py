@@ -16,8 +16,11 @@ from vault.files import read_small, system_errors, write_atomically
 
 FILE_NAME = "anchor"
 _MAGIC = b"stranchr"
+_VERSION = 2
 _PREFIX = struct.Struct(">8sHxx16s")  # magic, version, vault id
 _RECORD = struct.Struct(">QQ16s16sd")  # generation, revision, tip, previous tip, seconds since 1970
+_PAGES_BYTES = 32
+_SEALED_BYTES = {1: _RECORD.size, 2: _RECORD.size + _PAGES_BYTES}  # by version; 1 is read, never written
 _PLACE_BYTES = 512  # a disk sector: one that is torn by a power cut does not touch the other
 
 
@@ -45,17 +48,30 @@ class State:
         return cls(*_RECORD.unpack(data))
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one copy of the anchor says."""
+
+    state: State
+    pages: bytes | None
+    """of the database at rest: see vault/resting.py. None while it may change, and of an anchor of version 1"""
+
+
 class Anchor:
     """One copy of the anchor: a file of 1,024 bytes with two places of 512, written in turn.
 
         offset  bytes
              0      8  "stranchr"
-             8      2  format version, 1
+             8      2  format version, 2
             10      2  0
             12     16  vault id
             28     12  nonce, random
-            40     72  State (56 bytes) under AES-256-GCM with its tag (16); associated data: bytes 0–27
-           112    400  0
+            40    104  under AES-256-GCM, tag (16) last; associated data: bytes 0–27
+                        0  56  State
+                       56  32  digest over the pages of the database at rest; zeros while it may change
+           144    368  0
+
+    In version 1 there was no digest, and zeros from 112 on.
 
     and the same again at 512. Generation g goes to place g mod 2, in place and followed by fdatasync: one write to
     the disk instead of the two and a rename of an atomic replacement, and still never without a whole record, because
@@ -67,55 +83,84 @@ class Anchor:
 
         self.path = path
         self._aead = AESGCM(key)
-        self._prefix = _PREFIX.pack(_MAGIC, 1, vault_id)
+        self._prefixes = {version: _PREFIX.pack(_MAGIC, version, vault_id) for version in _SEALED_BYTES}
 
     def read(self) -> State | None:
-        """The newest whole record; None if there is no such file. Raises UnanchoredVaultError if no record is whole."""
+        """The newest state recorded; None if there is no file. Raises UnanchoredVaultError if no record is whole."""
+        record = self.newest()
+        return record.state if record else None
+
+    def newest(self) -> Record | None:
+        """The newest whole record, as `read`."""
         try:
             data = read_small(self.path, 2 * _PLACE_BYTES)
         except FileNotFoundError:
             return None
         places = (data[:_PLACE_BYTES], data[_PLACE_BYTES : 2 * _PLACE_BYTES])
-        whole = [state for place in places if (state := self._opened(place))]
+        whole = [(record, n) for n, place in enumerate(places) if (record := self._opened(place))]
         if not whole:
             raise UnanchoredVaultError(f"{self.path} is damaged")
-        return max(whole, key=lambda state: (state.generation, state.revision))
+        # Of two of one generation, the one in that generation's place is the later: `replace` writes both places.
+        return max(whole, key=lambda each: (each[0].state.generation, each[0].state.revision, _is_own_place(*each)))[0]
 
-    def write(self, state: State) -> None:
-        """Record the state; on the disk when this returns."""
+    def write(self, state: State, pages: bytes | None = None) -> None:
+        """Record the state, and the digest of the database at rest; on the disk when this returns."""
         try:
             with system_errors(self.path, "write"):
                 descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            self.replace(state)
+            self.replace(state, pages)
             return
         try:
             with system_errors(self.path, "write"):
-                os.pwrite(descriptor, self._closed(state), state.generation % 2 * _PLACE_BYTES)
+                os.pwrite(descriptor, self._closed(state, pages), state.generation % 2 * _PLACE_BYTES)
                 os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
 
-    def replace(self, state: State) -> None:
+    def replace(self, state: State, pages: bytes | None = None) -> None:
         """Write the file anew with this state in both places, atomically."""
-        write_atomically(self.path, self._closed(state) + self._closed(state))
+        write_atomically(self.path, self._closed(state, pages) + self._closed(state, pages))
 
-    def _closed(self, state: State) -> bytes:
-        nonce = secrets.token_bytes(12)
-        sealed = self._aead.encrypt(nonce, state.to_bytes(), self._prefix)
-        return (self._prefix + nonce + sealed).ljust(_PLACE_BYTES, b"\0")
+    def _closed(self, state: State, pages: bytes | None) -> bytes:
+        nonce, prefix = secrets.token_bytes(12), self._prefixes[_VERSION]
+        sealed = self._aead.encrypt(nonce, state.to_bytes() + (pages or bytes(_PAGES_BYTES)), prefix)
+        return (prefix + nonce + sealed).ljust(_PLACE_BYTES, b"\0")
 
-    def _opened(self, place: bytes) -> State | None:
+    def _opened(self, place: bytes) -> Record | None:
         from cryptography.exceptions import InvalidTag
 
-        size = len(self._prefix)
-        end = size + 12 + _RECORD.size + 16
-        if len(place) != _PLACE_BYTES or place[:size] != self._prefix or any(place[end:]):
+        version = next((v for v, prefix in self._prefixes.items() if place.startswith(prefix)), None)
+        if version is None or len(place) != _PLACE_BYTES:
+            return None
+        start = len(self._prefixes[version])
+        end = start + 12 + _SEALED_BYTES[version] + 16
+        if any(place[end:]):
             return None
         try:
-            return State.from_bytes(self._aead.decrypt(place[size : size + 12], place[size + 12 : end], self._prefix))
+            plain = self._aead.decrypt(place[start : start + 12], place[start + 12 : end], place[:start])
         except InvalidTag:
             return None
+        pages = plain[_RECORD.size :]
+        return Record(State.from_bytes(plain[: _RECORD.size]), pages if any(pages) else None)
+
+
+def _is_own_place(record: Record, place: int) -> bool:
+    return record.state.generation % 2 == place
+
+
+def pages_at_rest(revision: int, *copies: Record | None) -> set[bytes]:
+    """What the copies of the anchor say of the database at rest: of those with the newest state, if that is of the
+    header's revision; nothing where it was not closed since. One that was closed has one digest.
+    """
+    known = [record for record in copies if record]
+    newest = max(((r.state.generation, r.state.revision) for r in known), default=None)
+    return {
+        record.pages
+        for record in known
+        if record.pages and record.state.revision == revision
+        and (record.state.generation, record.state.revision) == newest
+    }  # fmt: skip
 
 
 def check(database: State, revision: int, beside: State | None, apart: State | None) -> None:

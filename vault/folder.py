@@ -58,7 +58,8 @@ def read_header(folder: Path) -> Header:
         return Header.from_bytes(read_small(folder / HEADER_NAME, keys.MAXIMUM_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         with system_errors(folder, "read"):
-            if folder.is_dir() and any(folder.glob("store-*.db")) and not (folder / BUILD_NAME).exists():
+            left = [*folder.glob("store-*.db"), *folder.glob(anchor.FILE_NAME)]
+            if left and not (folder / BUILD_NAME).exists():
                 raise DamagedVaultError(
                     f"the vault at {folder} has lost its header", "put `header` back, or restore a backup"
                 ) from None

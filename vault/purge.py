@@ -22,7 +22,7 @@ NOT_COVERED = (
     "the file itself, wherever it lies: delete it too if it is to be gone",
     "backups made before now: restoring one with this state folder purges the document again",
     "an old header kept together with an old copy of the database",
-    "snapshots of the file system, and blocks that a flash disk replaced but did not erase (both encrypted)",
+    "snapshots of the file system, and old blocks of a flash disk: encrypted; until it is shredded, the key is there",
     "swap and hibernation images, if the system wrote memory there",
     "other documents that quote the same text: their number is given, they stay",
 )
@@ -82,6 +82,7 @@ def purge(
     """
     with vault.read() as db:
         asked, traces = _traces(db, document_ids)
+        since = _since(db, traces)
         with vault.write():
             removed = _remove(db, vault, asked, traces, remove_from_index)
         purge_list.publish(vault)
@@ -94,7 +95,7 @@ def purge(
             elsewhere=elsewhere,
         )
         with vault.write():
-            db.execute("INSERT INTO receipt (at, body) VALUES (?, ?)", (receipt.at, receipt.to_json()))
+            db.execute("INSERT INTO receipt (at, body, since) VALUES (?, ?, ?)", (receipt.at, receipt.to_json(), since))
     return receipt
 
 
@@ -173,6 +174,12 @@ def _traces(db: apsw.Connection, document_ids: Sequence[str]) -> tuple[int, list
     # No document has a negative number, so no row of another one is taken for theirs.
     traces += [readback.absent(document_id, -place) for place, document_id in enumerate(absent, start=1)]
     return len(numbers) + len(absent), traces
+
+
+def _since(db: apsw.Connection, traces: Sequence[Trace]) -> float | None:
+    """When the first of them came into the vault, so that a backup of before cannot have got it then; None: unknown."""
+    added = [db.execute("SELECT added FROM document WHERE number = ?", (each.number,)).get for each in traces]
+    return None if None in added else min(map(float, added), default=None)
 
 
 def _remove(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from vault import pages, store
+from vault import log, pages
 from vault.needles import Needles
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ _PLAIN = {
 }
 _WORDS = 4
 _RUN_PAGES = 256  # 1 MiB
+_MOST_SOUGHT = 4_000  # of purges that wait to be shredded
+_IDS, _PASSAGES_OF, _NAMES = "ids", "passages of the text", "titles, names and message ids"
+_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _NEEDLES = 400  # for many documents at once: fewer passages of each, then of some only
 _OF_DOCUMENTS = ("document", "content", "chunk", "location", "file")
 """tables whose rows speak of one document or file: a hit there is another document that holds the same"""
@@ -122,6 +125,11 @@ def words(text: bytes) -> tuple[bytes, ...]:
     return tuple(sorted(candidates, key=lambda word: (-len(word), word))[:_WORDS])
 
 
+def ids_in(content: bytes) -> set[bytes]:
+    """What looks like a document's id there: 64 hex digits by themselves."""
+    return set(_ID.findall(content))
+
+
 def search(
     vault: "Vault",
     db: apsw.Connection,
@@ -131,11 +139,12 @@ def search(
     """Empty the log, then look for the traces everywhere.
 
     Returns what was looked for and what was found, and how many other documents hold some of it: a reply that quotes
-    the text, a mail that names the message id. What those hold is not looked for further, because it is theirs.
+    the text, a mail that names the message id. What those hold is not looked for further, because it is theirs. The
+    vault keeps the pieces in memory (`sought`), to look for them again in the copy that shreds.
     """
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    log = vault.folder / (store.name(vault.header.epoch) + "-wal")
-    log_bytes = log.stat().st_size if log.exists() else 0
+    vault.checkpoint()
+    log_path = log.path_of(vault.database)
+    log_bytes = log_path.stat().st_size if log_path.exists() else 0
 
     ids = [needle for t in traces for needle in (t.id.encode(), bytes.fromhex(t.id))][: 2 * _NEEDLES]
     passages_each = max(1, min(_PASSAGES, _NEEDLES // max(len(traces), 1)))
@@ -145,8 +154,10 @@ def search(
     ]
     index_words = [word for t in traces for word in t.words][:_NEEDLES]
 
-    others, shared = _in_other_documents(db, [*ids, *texts, *names], index_words)
+    others, shared = in_other_documents(db, [*ids, *texts, *names], index_words)
     ids, texts, names, index_words = ([n for n in part if n not in shared] for part in (ids, texts, names, index_words))
+    for what, needles in ((_IDS, ids), (_PASSAGES_OF, texts), (_NAMES, names)):
+        vault.sought |= dict.fromkeys(needles[: max(0, _MOST_SOUGHT - len(vault.sought))], what)
     rows = _in_rows(db, [*ids, *texts, *names])
     in_pages = _in_pages(vault, [*ids, *texts, *names])
     every_table = "every column of every table but the vectors' numbers"
@@ -156,9 +167,9 @@ def search(
         *(
             Check(what, where, len(needles), sum(found[needle] for needle in needles))
             for what, needles in (
-                ("ids", ids),
-                ("passages of the text", texts),
-                ("titles, names and message ids", names),
+                (_IDS, ids),
+                (_PASSAGES_OF, texts),
+                (_NAMES, names),
             )
             for where, found in ((every_table, rows), (every_page, in_pages))
         ),
@@ -172,7 +183,7 @@ def search(
     return checks, others
 
 
-def _in_other_documents(
+def in_other_documents(
     db: apsw.Connection, needles: Sequence[bytes], lower_case: Sequence[bytes]
 ) -> tuple[int, set[bytes]]:
     """How many documents that stay hold one of the needles, and which needles those are."""
@@ -212,7 +223,7 @@ def _in_pages(vault: "Vault", needles: Sequence[bytes]) -> Counter[bytes]:
     One that straddles two pages that do not follow each other is missed: hence several of each text.
     """
     wanted, found = Needles(needles), Counter[bytes]()
-    contents = pages.decrypted(vault.folder / store.name(vault.header.epoch), vault.database_key)
+    contents = pages.decrypted(vault.database, vault.database_key)
     while run := b"".join(islice(contents, _RUN_PAGES)):
         found.update(wanted.found_in(run))
     return found

@@ -147,7 +147,21 @@ CREATE TABLE model (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_INITIAL, _MODELS)
+# A purge's second stage, see vault/shred.py. Rows of receipts made before have NULL: they wait to be shredded.
+_SHREDDING = """
+ALTER TABLE receipt ADD COLUMN since REAL;      -- when the first of its documents came in; NULL: not known
+ALTER TABLE receipt ADD COLUMN shredded REAL;   -- since when the database is under a key drawn after the purge
+ALTER TABLE receipt ADD COLUMN looked TEXT;     -- JSON: what was looked for in the copy, and found
+
+CREATE TABLE shred (                            -- the copy in the making: one row, or none
+    epoch INTEGER PRIMARY KEY,                  -- its file is store-<epoch>.db
+    key BLOB NOT NULL,
+    begun REAL NOT NULL,
+    covers INTEGER NOT NULL                     -- the last receipt of before
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_INITIAL, _MODELS, _SHREDDING)
 
 
 def migrate(db: apsw.Connection) -> None:

@@ -1,5 +1,6 @@
 """The encrypted database file: opened with its key and the pragmas that the promises rest on, and checked."""
 
+import contextlib
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from vault.files import system_errors
 
 _PLAIN = b"SQLite format 3\0"
 _CACHE_KIB = 64 * 1024  # decrypted pages kept in memory
-_CHECKPOINT_PAGES = 4000  # 16 MiB of log before it is moved into the database
+CHECKPOINT_PAGES = 4000  # 16 MiB of log before it is moved into the database
 
 _STRICT = (
     (
@@ -103,6 +104,13 @@ def check_encrypted(path: Path) -> None:
             raise DamagedVaultError(f"{path} was written without encryption", "remove it at once and report this")
 
 
+def close_unchanged(db: apsw.Connection) -> None:
+    """Close a database that was refused, without moving its log into it: then what was refused stays as it was."""
+    with contextlib.suppress(apsw.Error):
+        db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    db.close()
+
+
 def _connect(path: Path, key: bytes) -> apsw.Connection:
     with explained(path.parent):
         # Without SQLITE_OPEN_CREATE: a file that vanished in between is an error, not a new vault. With
@@ -115,9 +123,9 @@ def _connect(path: Path, key: bytes) -> apsw.Connection:
             for pragma, value, expected in _STRICT:
                 _insist(db, pragma, value, expected)
             db.pragma("cache_size", -_CACHE_KIB)
-            db.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
+            db.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         except BaseException:
-            db.close()
+            close_unchanged(db)
             raise
     check_encrypted_or_new(path)
     return db

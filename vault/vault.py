@@ -13,9 +13,9 @@ from typing import Any
 
 import apsw
 
-from vault import anchor, attempts, keys, purge_list, schema, store
+from vault import anchor, attempts, keys, purge_list, recrypt, schema, shred, store
 from vault.anchor import Anchor, State
-from vault.errors import DamagedVaultError
+from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import (
     ForkedVaultError,
     NewerVaultError,
@@ -25,7 +25,7 @@ from vault.failures import (
     VaultUnusableError,
     explained,
 )
-from vault.files import make_private_folder, sync_folder, system_errors, write_atomically
+from vault.files import make_private_folder, replace_and_erase, sync_folder, system_errors, write_atomically
 from vault.folder import (
     BUILD_NAME,
     HEADER_NAME,
@@ -39,6 +39,7 @@ from vault.folder import (
 )
 from vault.keys import Header, KdfCost, Keys
 from vault.purge_list import PurgeList
+from vault.sought import Sought
 
 __all__ = ["HEADER_NAME", "Vault", "read_header", "state_folder", "unlock"]
 
@@ -75,6 +76,12 @@ class Vault:
         self._purge_tag_key = secret_keys.derived("strongroom purge tag")
         self._current = State(0, header.revision, bytes(16), bytes(16), 0.0)
         self._anchored = True
+        self.copying = threading.RLock()
+        """held by who copies the database to another key; taken before the vault, never after"""
+        self.copy: recrypt.Copy | None = None
+        """the copy that follows the database now"""
+        self.sought: dict[bytes, str] = {}
+        """pieces of what was purged since the vault was opened, and what they are: looked for when it is shredded"""
 
     @property
     def id(self) -> str:
@@ -161,6 +168,7 @@ class Vault:
                 vault._migrate(db)
             vault._take(db)
             purge_list.reconcile(vault)
+            shred.settle(vault)
         except BaseException:
             vault._db = None
             db.close()
@@ -213,6 +221,8 @@ class Vault:
         with self._lock:
             if self._db is None:
                 return
+            if self.copy is not None:
+                self.copy.close()
             db, self._db = self._db, None
             try:
                 with explained(self.folder):
@@ -241,36 +251,114 @@ class Vault:
         """New passphrase, recovery code, root key and database key; returns the recovery code.
 
         The database is copied under the new key, so that old secrets with an old header open nothing that is written
-        from now on. It takes as much space again as the database while it runs. The new header takes effect in one
-        rename: a crash before it leaves the vault as it was, one after it as it is to be.
+        from now on; that shreds what was purged before, too. It takes as much space again as the database while it
+        runs; others may use the vault meanwhile. The new header takes effect in one rename: a crash before it leaves
+        the vault as it was, one after it as it is to be.
+        """
+        with self.copying:
+            opened = unlock(self.header, secret, self.state)
+            shred.abandon(self)
+            epoch = self.header.epoch + 1
+            path = self.folder / store.name(epoch)
+            with self.read() as db:
+                covers = shred.newest(db)
+                header, fresh, code = keys.renewed(self.header, opened, passphrase, epoch, cost)
+            copy = recrypt.Copy(self, path, fresh.database, Sought(self, self.sought))
+            try:
+                while not (copy.step() and self._renew(copy, header, fresh)):
+                    pass
+            except BaseException:
+                copy.close()
+                if self.header.epoch != epoch:
+                    remove_database(path)
+                raise
+            shred.finished(self, copy, covers)
+        return code
+
+    def _renew(self, copy: recrypt.Copy, header: Header, fresh: Keys) -> bool:
+        with self.read():
+            revision = self.header.revision + 1  # perhaps another secret was changed meanwhile
+            return self.switch(copy, keys.with_database(header, fresh, epoch=header.epoch, revision=revision)[0], fresh)
+
+    def switch(self, copy: recrypt.Copy, header: Header, fresh: Keys) -> bool:
+        """Go over to a copy of the database under another key, for good. False if the copy has to go on first.
+
+        The header's rename is the moment. What fails before it leaves everything as it was; what fails after it is
+        raised when the vault has gone over.
         """
         with self._lock, self.read() as db:
-            opened = unlock(self.header, secret, self.state)
-            epoch = self.header.epoch + 1
-            header, fresh, code = keys.renewed(self.header, opened, passphrase, epoch, cost)
-            copy = self.folder / store.name(epoch)
-            remove_database(copy)
+            if self._writing:
+                raise RuntimeError("a write is going on in this thread")
+            if not copy.finish():
+                return False
+            new = store.open_existing(copy.path, fresh.database)
             try:
-                store.copy_into(db, copy, fresh.database)
-                connection = store.open_existing(copy, fresh.database)
+                self._insist_on_same(new, db)
+                sync_folder(self.folder)
+                failed = self._put_header(header)
             except BaseException:
-                remove_database(copy)
+                new.close()
                 raise
-            try:
-                self._replace_header(header)
-            except BaseException:
-                connection.close()
-                raise
-            self._take(connection)
-            self._keys = fresh
+            copy.close()
+            old = self.database
+            self.header, self._keys = header, fresh
+            self._current, self._anchored = replace(self._current, revision=header.revision), False
+            self._take(new)
             db.close()
-            remove_database(self.folder / store.name(epoch - 1))
-        return code
+            remove_database(old)
+            with system_errors(self.folder, "write"):
+                sync_folder(self.folder)
+            if failed:
+                raise failed
+            self._anchor()
+            return True
+
+    def _insist_on_same(self, new: apsw.Connection, old: apsw.Connection) -> None:
+        """Every page was compared already; this is that SQLite, too, reads it as the same database."""
+        with explained(self.folder):
+            if self._stored_state(new) != self._stored_state(old) or _tables(new) != _tables(old):
+                raise DamagedVaultError("the copy of the database is not what was copied", "check the disk")
+
+    def _put_header(self, header: Header) -> Exception | None:
+        """Replace the header; what failed after it was in its place. Raises what failed before."""
+        path = self.folder / HEADER_NAME
+        try:
+            replace_and_erase(path, header.to_bytes())
+        except (StrongroomError, OSError) as error:
+            if path.read_bytes() != header.to_bytes():
+                raise
+            return error
+        return None
+
+    def follow(self, copy: recrypt.Copy | None) -> None:
+        """Tell this copy before the log is moved into the database, which is left to it from now on; None: no more."""
+        with self._lock:
+            self.copy = copy
+            if self._db is not None:
+                self._db.pragma("wal_autocheckpoint", 0 if copy else store.CHECKPOINT_PAGES)
+
+    def checkpoint(self) -> None:
+        """Move the log into the database, and empty it."""
+        with self.read() as db:
+            if self.copy is not None:
+                self.copy.before_checkpoint()
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall() != [(0, 0, 0)]:
+                raise RuntimeError("the log cannot be emptied while something is read")
 
     @property
     def generation(self) -> int:
         """How many commits this vault has seen."""
         return self._current.generation
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / store.name(self.header.epoch)
+
+    @property
+    def secret_keys(self) -> Keys:
+        """For what makes another header."""
+        return self._keys
 
     @property
     def database_key(self) -> bytes:
@@ -324,7 +412,7 @@ class Vault:
             # anchored.
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._anchor()
-        self._remove_leftovers()
+        self._remove_leftovers(shred.kept_copy(self, db))
 
     def _adopt(self, db: apsw.Connection, database: State) -> None:
         """Make this database the newest: a generation above all that is known, grown from what the anchor has."""
@@ -363,10 +451,10 @@ class Vault:
             raise NewerVaultError("database", version, known)
         schema.migrate(db)
 
-    def _remove_leftovers(self) -> None:
-        """What a crash left of a copy that was not taken over, or of one that was replaced."""
+    def _remove_leftovers(self, kept: str) -> None:
+        """What a crash left of a copy that was not taken over, or of one that was replaced. `kept` goes on."""
         for path in self.folder.glob("store-*.db"):
-            if path.name != store.name(self.header.epoch):
+            if path.name not in (store.name(self.header.epoch), kept):
                 remove_database(path)
         shutil.rmtree(self.folder / BUILD_NAME, ignore_errors=True)
         for path in self.folder.glob("*.new"):
@@ -390,6 +478,13 @@ def unlock(header: Header, secret: str, own_state: Path) -> Keys:
     opened = keys.unlock_with_passphrase(header, secret)
     attempts.succeeded(counter)
     return opened
+
+
+def _tables(db: apsw.Connection) -> list[object]:
+    """What SQLite knows of its tables, and that each can be read."""
+    found: list[object] = db.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY name").fetchall()
+    names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()]
+    return [*found, *(db.execute(f'SELECT * FROM "{name}" LIMIT 1').fetchall() for name in names)]
 
 
 def _changes(db: apsw.Connection) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import apsw
 
-from vault import schema
+from vault import schema, shred
 
 
 def test_a_vault_of_the_first_version_gets_the_table_of_models_and_keeps_its_rows():
@@ -37,11 +37,15 @@ def test_every_version_in_between_is_reached_from_a_real_vault(place):
     """An encrypted vault whose database is set back to the first version is brought up to date when it is opened."""
     vault = place.open()
     with vault.write() as db:
-        db.execute("DROP TABLE model")
+        db.execute("INSERT INTO receipt (at, body) VALUES (1, '{}')")
+        db.execute("DROP TABLE model; DROP TABLE shred")
+        for column in ("since", "shredded", "looked"):
+            db.execute(f"ALTER TABLE receipt DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 1")
     vault.close()
     vault = place.open()
     with vault.read() as db:
         assert db.pragma("user_version") == len(schema.MIGRATIONS)
         assert db.execute("SELECT count(*) FROM model").get == 0
+    assert shred.pending(vault) == 1  # what was purged before there was a second stage waits for it
     vault.close()

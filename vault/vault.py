@@ -13,13 +13,14 @@ from typing import Any
 
 import apsw
 
-from vault import anchor, attempts, keys, purge_list, recrypt, schema, shred, store
+from vault import anchor, attempts, keys, purge_list, recrypt, resting, schema, shred, store
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import (
     ForkedVaultError,
     NewerVaultError,
     OlderVaultError,
+    OldPagesError,
     UnanchoredVaultError,
     VaultExistsError,
     VaultUnusableError,
@@ -76,12 +77,15 @@ class Vault:
         self._purge_tag_key = secret_keys.derived("strongroom purge tag")
         self._current = State(0, header.revision, bytes(16), bytes(16), 0.0)
         self._anchored = True
+        self._pages: bytes | None = None  # the database's digest while it is as it was closed: see vault/resting.py
         self.copying = threading.RLock()
         """held by who copies the database to another key; taken before the vault, never after"""
         self.copy: recrypt.Copy | None = None
         """the copy that follows the database now"""
         self.sought: dict[bytes, str] = {}
         """pieces of what was purged since the vault was opened, and what they are: looked for when it is shredded"""
+        self.was_behind = False
+        """whether the list of purges was ahead of the database when it was opened: `purge.reapply` is due"""
 
     @property
     def id(self) -> str:
@@ -115,11 +119,13 @@ class Vault:
             build(aside, header, secret_keys)
             with system_errors(folder, "make"):
                 for name in sorted(os.listdir(aside), key=lambda name: name == HEADER_NAME):
+                    if name == HEADER_NAME:
+                        sync_folder(folder)  # a power cut must not keep the header's name without the others'
                     os.rename(aside / name, folder / name)
-                aside.rmdir()
                 sync_folder(folder)
-                sync_folder(folder.parent)
+                aside.rmdir()
         except BaseException:
+            (folder / HEADER_NAME).unlink(missing_ok=True)  # nobody has seen its recovery code
             _remove_half_made(folder)
             raise
         return cls.open_with_keys(folder, header, secret_keys, state=state), code
@@ -161,17 +167,19 @@ class Vault:
         cls, folder: Path, state: Path, header: Header, secret_keys: Keys, lock: int, *, accept_older: bool
     ) -> "Vault":
         vault = cls(folder, state_folder(state, header.vault_id), header, secret_keys, lock)
-        db = store.open_existing(folder / store.name(header.epoch), secret_keys.database)
+        database = folder / store.name(header.epoch)
+        vault._pages, changed = resting.look(database, header.revision, vault._anchors)
+        db = store.open_existing(database, secret_keys.database)
         try:
             with explained(folder):
-                vault._check_and_anchor(db, accept_older)
+                vault._check_and_anchor(db, accept_older, changed=changed)
                 vault._migrate(db)
             vault._take(db)
-            purge_list.reconcile(vault)
+            vault.was_behind = purge_list.reconcile(vault)
             shred.settle(vault)
         except BaseException:
             vault._db = None
-            db.close()
+            store.close_unchanged(db)
             raise
         return vault
 
@@ -205,6 +213,7 @@ class Vault:
                     if _changes(db) != before:
                         following = self._following()
                         put_state(db, following)
+                        self._leave_rest()
                     db.execute("COMMIT")
                 except BaseException:
                     if db.in_transaction:  # a full disk may have ended it already
@@ -227,6 +236,8 @@ class Vault:
             try:
                 with explained(self.folder):
                     db.close()
+                if self._pages is None:
+                    resting.come_to_rest(self.folder / store.name(self.header.epoch), self._current, self._anchors)
             finally:
                 os.close(self._lock_file)
 
@@ -301,7 +312,7 @@ class Vault:
                 raise
             copy.close()
             old = self.database
-            self.header, self._keys = header, fresh
+            self.header, self._keys, self._pages = header, fresh, None
             self._current, self._anchored = replace(self._current, revision=header.revision), False
             self._take(new)
             db.close()
@@ -382,7 +393,7 @@ class Vault:
         if self._db is None:
             raise VaultUnusableError
         write_atomically(self.folder / HEADER_NAME, header.to_bytes())
-        self.header = header
+        self.header, self._pages = header, None
         self._current, self._anchored = replace(self._current, revision=header.revision), False
         self._anchor()
 
@@ -392,16 +403,24 @@ class Vault:
 
     def _anchor(self) -> None:
         for copy in self._anchors:
-            copy.write(self._current)
+            copy.write(self._current, self._pages)
         self._anchored = True
 
-    def _check_and_anchor(self, db: apsw.Connection, accept_older: bool) -> None:
+    def _leave_rest(self) -> None:
+        """From here on the database file may change: the anchor says so before it does."""
+        if self._pages:
+            self._pages = None
+            self._anchor()
+
+    def _check_and_anchor(self, db: apsw.Connection, accept_older: bool, *, changed: bool) -> None:
         """Hold the database against the anchor, and bring the anchor up to it."""
         database = self._stored_state(db)
         try:
             beside, apart = (copy.read() for copy in self._anchors)
             anchor.check(database, self.header.revision, beside, apart)
-        except (OlderVaultError, ForkedVaultError, UnanchoredVaultError):
+            if changed:
+                raise OldPagesError(self.folder / store.name(self.header.epoch), database.at)
+        except (OlderVaultError, ForkedVaultError, UnanchoredVaultError, OldPagesError):
             if not accept_older:
                 raise
             self._adopt(db, database)
@@ -416,7 +435,7 @@ class Vault:
 
     def _adopt(self, db: apsw.Connection, database: State) -> None:
         """Make this database the newest: a generation above all that is known, grown from what the anchor has."""
-        known = [database]
+        known, self._pages = [database], None
         for copy in self._anchors:
             with contextlib.suppress(UnanchoredVaultError):
                 known += filter(None, [copy.read()])
@@ -449,7 +468,15 @@ class Vault:
         version, known = db.pragma("user_version"), len(schema.MIGRATIONS)
         if version > known:
             raise NewerVaultError("database", version, known)
-        schema.migrate(db)
+        if version < known:
+            self._leave_rest()
+            schema.migrate(db)
+            following = self._following()  # a commit like others: where it was not made, the database is older
+            db.execute("BEGIN IMMEDIATE")
+            put_state(db, following)
+            db.execute("COMMIT")
+            self._current, self._anchored = following, False
+            self._anchor()
 
     def _remove_leftovers(self, kept: str) -> None:
         """What a crash left of a copy that was not taken over, or of one that was replaced. `kept` goes on."""

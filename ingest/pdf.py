@@ -8,11 +8,14 @@ reports (one core of a Zen 4 server), of which the boxes take 4 %.
 import ctypes
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from ingest import kind, scanned
 from ingest.pdf_layout import Page, PageLine, arrange
+from ingest.pdf_look import unseen
 from ingest.registry import Context, UnreadableError, digest
+from ingest.seen import note, seen
 from vault.records import Document, Problem
 
 _IN_MEMORY = 128 << 20  # bytes; larger files are read piece by piece, which is a fifth slower
@@ -27,6 +30,7 @@ _ERRORS = {  # FPDF_GetLastError
 _TEXT_OBJECT, _PATH, _IMAGE, _SHADING, _FORM = 1, 2, 3, 4, 5  # FPDF_PAGEOBJ_*
 _OBJECTS_LOOKED_AT = 200  # of a page without text, to tell a picture from a blank page
 _OUTLINE_ENTRIES = 5000
+_TINY = 0.002  # of a page's height: 1.6 points on a sheet of paper, below which nobody reads
 _ANNOTATIONS = 5000  # of a page; the longest tax forms have some hundreds
 
 
@@ -70,6 +74,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     text, blocks = arrange(pages, outline)
     pictures = sum(page.picture for page in pages)
     notes = [scanned.note(pictures, count)] if pictures else []
+    notes += note(blocks)
     if failed:
         notes.append(f"{len(failed)} of {count} pages cannot be read")
     if not text and not pictures:
@@ -77,7 +82,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     title = metadata.pop("title", "")
     yield Document(
         id=identity,
-        kind=kind.tell("pdf", name, title, text),
+        kind=kind.tell("pdf", name, title, seen(text, blocks)),
         title=title,
         text=text,
         blocks=blocks,
@@ -137,10 +142,11 @@ def _read_page(pdfium: Any, opened: Any, number: int) -> Page | None:
         if not layer:
             return Page(number, place.width, place.height, (), picture=False)
         try:
-            lines = (*_lines(pdfium, layer, place), *_written_in(pdfium, handle, place))
+            concealed = unseen(pdfium, handle, (place.left, place.bottom, place.right, place.top))
+            lines = (*_lines(pdfium, layer, place, concealed), *_written_in(pdfium, handle, place))
         finally:
             pdfium.FPDFText_ClosePage(layer)
-        picture = not lines and _has_picture(pdfium, handle)
+        picture = all(line.hidden for line in lines) and _has_picture(pdfium, handle)
         return Page(number, place.width, place.height, lines, picture)
     finally:
         pdfium.FPDF_ClosePage(handle)
@@ -173,11 +179,14 @@ class Place:
         return round(left, 1), round(top, 1), round(right, 1), round(bottom, 1)
 
 
-def _lines(pdfium: Any, layer: Any, place: Place) -> Iterator[PageLine]:
-    """Yield a page's lines. PDFium ends each with CR LF; a character's index in its text is that of its box."""
+def _lines(pdfium: Any, layer: Any, place: Place, concealed: frozenset[int]) -> Iterator[PageLine]:
+    """Yield a page's lines. PDFium ends each with CR LF; a character's index in its text is that of its box. A line of
+    which a part is hidden (`concealed` holds the addresses of its objects) is several.
+    """
     first, last = pdfium.FS_RECTF(), pdfium.FS_RECTF()
     font = ctypes.create_string_buffer(64)
-    for start, shown in line_starts(pdfium, layer):
+    lines = ((start, shown, False) for start, shown in line_starts(pdfium, layer))
+    for start, shown, hidden in _parted(pdfium, layer, concealed) if concealed else lines:
         pdfium.FPDFText_GetLooseCharBox(layer, start, first)
         pdfium.FPDFText_GetLooseCharBox(layer, start + len(shown) - 1, last)
         box = place(
@@ -190,7 +199,28 @@ def _lines(pdfium: Any, layer: Any, place: Place) -> Iterator[PageLine]:
         if not bold:  # many files state the weight in the font's name alone
             pdfium.FPDFText_GetFontInfo(layer, start, font, len(font), None)
             bold = b"bold" in font.value.lower()
-        yield PageLine(shown, *box, size=abs(first.top - first.bottom), bold=bold)
+        high = abs(first.top - first.bottom)
+        # Letters of a line on its side are measured across: what is tiny is so both ways.
+        tiny = max(high, abs(first.right - first.left)) < _TINY * place.height and any(map(str.isalnum, shown))
+        off = box[2] <= 0 or box[3] <= 0 or box[0] >= place.width or box[1] >= place.height
+        yield PageLine(shown, *box, size=high, bold=bold, hidden=hidden or tiny or off)
+
+
+def _parted(pdfium: Any, layer: Any, concealed: frozenset[int]) -> Iterator[tuple[int, str, bool]]:
+    """Yield a page's lines in pieces that are seen, and pieces that are not."""
+    for start, shown in line_starts(pdfium, layer):
+        runs: list[tuple[int, bool]] = []
+        for at, character in enumerate(shown):
+            if character.isspace() and runs:
+                continue  # most are PDFium's own, of no object
+            drawn = pdfium.FPDFText_GetTextObject(layer, start + at)
+            hides = (ctypes.cast(drawn, ctypes.c_void_p).value or 0) in concealed
+            if not runs or runs[-1][1] != hides:
+                runs.append((at, hides))
+        for (at, hides), (end, _) in pairwise([*runs, (len(shown), False)]):
+            piece = shown[at:end].rstrip()
+            if piece:
+                yield start + at, piece, hides
 
 
 def line_starts(pdfium: Any, layer: Any) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from vault.records import Block, Line
@@ -33,6 +33,8 @@ class PageLine:
     size: float
     """height of the first character's box; 0 for what was typed into the page"""
     bold: bool
+    hidden: bool = False
+    """nobody sees it; see `ingest.pdf_look`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,19 @@ class Page:
     height: float
     lines: tuple[PageLine, ...]
     picture: bool
-    """there is no text but something to see"""
+    """there is no text that is seen, but something else to see"""
 
 
 def arrange(pages: Sequence[Page], outline: Iterable[tuple[int, int, str]]) -> tuple[str, tuple[Block, ...]]:
     """Return the text and its blocks: a line break after each line, an empty line after each block.
 
     Kinds: paragraph, heading, item, and `furniture` for running headers, footers and page numbers, which are part of
-    the text but not worth finding. `outline` is (level, page, title).
+    the text but not worth finding; what nobody sees of a page follows the rest of it as `hidden`. `outline` is
+    (level, page, title).
     """
+    unseen = {page.number: hidden for page in pages if (hidden := [line for line in page.lines if line.hidden])}
+    if unseen:
+        pages = [replace(page, lines=tuple(line for line in page.lines if not line.hidden)) for page in pages]
     furniture = _furniture(pages)
     body = _body_size(pages)
     levels = _levels(pages, body)
@@ -65,7 +71,8 @@ def arrange(pages: Sequence[Page], outline: Iterable[tuple[int, int, str]]) -> t
     position = 0
     for page in pages:
         aside = furniture.get(page.number, frozenset())
-        for lines in _paragraphs(_ordered(page.lines, page.width), aside):
+        concealed = unseen.get(page.number, [])
+        for lines in (*_paragraphs(_ordered(page.lines, page.width), aside), *([concealed] if concealed else [])):
             start, placed, previous = position, list[Line](), lines[0]
             for line in lines:
                 shown = soft(line.text) if HYPHEN in line.text else line.text
@@ -76,7 +83,9 @@ def arrange(pages: Sequence[Page], outline: Iterable[tuple[int, int, str]]) -> t
                 placed.append(Line(position, position + len(shown), line.x0, line.y0, line.x1, line.y1))
                 text.append(shown)
                 position += len(shown)
-            if id(lines[0]) in aside:
+            if lines is concealed:
+                kind, level = "hidden", 0
+            elif id(lines[0]) in aside:
                 kind, level = "furniture", 0
             else:
                 kind, level = _kind(lines, page.width, body, levels, marks.get(page.number, []))

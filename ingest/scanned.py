@@ -44,7 +44,7 @@ def without_reason(text: str) -> str:
 
 def unread(blocks: Sequence[Block], pages: int, metadata: Mapping[str, str]) -> list[int]:
     """Return the pages (from 1) that have no text and were not read yet. Blank ones are among them."""
-    there = {each.page for each in blocks}
+    there = {each.page for each in blocks if each.kind != "hidden"}
     done = read_pages(metadata)
     return [each for each in range(1, pages + 1) if each not in there and each not in done]
 

@@ -9,7 +9,7 @@ from vault.records import Problem
 
 
 def make_pdf(pages, *, outline=(), title="", rotate=0, picture_pages=(), fields=()):
-    """Write a PDF. `pages` are lists of (x, y from the bottom, size, text, bold)."""
+    """Write a PDF. `pages` are lists of (x, y from the bottom, size, text, bold), or what the page's stream says."""
     objects = []
 
     def add(body):
@@ -23,8 +23,8 @@ def make_pdf(pages, *, outline=(), title="", rotate=0, picture_pages=(), fields=
                 b"stream\n\x80\nendstream")  # fmt: skip
     kids = []
     for number, lines in enumerate(pages, start=1):
-        content = b""
-        for x, y, size, text, bold in lines:
+        content = lines if isinstance(lines, bytes) else b""
+        for x, y, size, text, bold in () if isinstance(lines, bytes) else lines:
             shown = text.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
             content += b"BT /F%d %d Tf 1 0 0 1 %d %d Tm (%s) Tj ET\n" % (2 if bold else 1, size, x, y, shown)
         if number in picture_pages:
@@ -244,3 +244,86 @@ def test_a_file_too_large_for_memory_is_read_piece_by_piece(monkeypatch):
     whole, _ = read(data)
     monkeypatch.setattr(pdf, "_IN_MEMORY", 10)
     assert read(data)[0] == whole
+
+
+def drawn(words="unseen", before="", *, at=(50, 500), size=10, ink="0 g", mode=0):
+    x, y = at
+    return f"q {before} {ink} BT /F1 {size} Tf {mode} Tr 1 0 0 1 {x} {y} Tm ({words}) Tj ET Q\n".encode()
+
+
+def hidden(content):
+    document, _ = read(make_pdf([drawn("Seen", at=(50, 700)) + content + drawn("End", at=(50, 100))]))
+    words = [document.text[each.start : each.end] for each in document.blocks if each.kind == "hidden"]
+    rest = [document.text[each.start : each.end] for each in document.blocks if each.kind != "hidden"]
+    assert "Seen" in rest[0]
+    assert "End" in rest[-1]
+    return words
+
+
+PAPER = "0.1 0.1 0.4 rg 40 480 300 60 re f"
+PICTURE = "q 500 0 0 700 50 50 cm /I Do Q"
+UNSEEN = {
+    "no ink": drawn(mode=3),
+    "white": drawn(ink="1 g"),
+    "nearly white": drawn(ink="0.97 0.99 0.98 rg"),
+    "tiny": drawn(size=1),
+    "off the page": drawn(at=(50, 2000)),
+    "left of the page": drawn(at=(-400, 500)),
+    "the paper's colour": drawn(ink="0.1 0.1 0.4 rg", before=PAPER),
+    "white on white on a picture": drawn(ink="1 g", before=PICTURE + " 1 g 40 480 300 60 re f"),
+    "covered": drawn() + b"0 g 40 480 300 60 re f\n",
+    "white outline": drawn(ink="1 G", mode=1),
+    "white and outlined white": drawn(ink="1 g 1 G", mode=2),
+    "a picture elsewhere": drawn(mode=3, before="q 20 0 0 20 500 20 cm /I Do Q"),
+}
+SHOWN = {
+    "black": drawn(),
+    "grey": drawn(ink="0.6 g"),
+    "white on dark": drawn(ink="1 g", before=PAPER),
+    "white on a picture": drawn(ink="1 g", before=PICTURE),
+    "white on a round shape": drawn(ink="1 g", before="0 g 40 480 m 340 480 l 340 540 l 200 600 l 100 560 l 40 540 l f"),
+    "read in a picture": drawn(mode=3, before=PICTURE),
+    "read in a picture that is painted after": drawn(mode=3) + PICTURE.encode() + b"\n",
+    "painted over in part": drawn() + b"1 g 60 480 300 60 re f\n",
+    "a cover cut to another place": drawn() + b"q 400 100 50 50 re W n 1 g 0 0 600 800 re f Q\n",
+    "a rule through it": drawn() + b"0 g 40 503 300 1 re f\n",
+    "white with an outline": drawn(ink="1 g 0 G", mode=2),
+    "small print": drawn(size=4),
+    "on its side": b"BT /F1 10 Tf 0 1 -1 0 300 400 Tm (unseen) Tj ET\n",
+    "scaled": b"BT /F1 1 Tf 10 0 0 10 300 400 Tm (unseen) Tj ET\n",
+}
+
+
+@pytest.mark.parametrize("content", UNSEEN.values(), ids=UNSEEN)
+def test_what_nobody_sees_of_a_page_is_kept_apart_and_named(content):
+    assert hidden(content) == ["unseen"]
+
+
+@pytest.mark.parametrize("content", SHOWN.values(), ids=SHOWN)
+def test_what_can_be_seen_is_no_hidden_text(content):
+    assert hidden(content) == []
+
+
+def test_a_line_that_is_hidden_in_part_is_parted():
+    line = b"BT /F1 10 Tf 1 0 0 1 50 500 Tm (The rent is ) Tj 1 g (not ) Tj 0 g (950 euros.) Tj ET\n"
+    document, _ = read(make_pdf([line]))
+    assert shown(document) == [
+        ("paragraph", 0, 1, "The rent is 950 euros."),
+        ("hidden", 0, 1, "not"),
+    ]
+    for block in document.blocks:
+        for each in block.lines:
+            assert document.text[each.start : each.end].strip()
+            assert 0 <= each.x0 < each.x1 <= 600
+
+
+def test_a_page_with_nothing_but_hidden_text_and_a_picture_is_a_picture():
+    document, _ = read(make_pdf([drawn(ink="1 g", at=(5, 5)) + PICTURE.encode()]))
+    assert [each.kind for each in document.blocks] == ["hidden"]
+    assert document.picture_pages == 1
+
+
+def test_a_page_of_very_many_shapes_takes_no_time_to_speak_of():
+    content = b"1 g 0 0 600 800 re f\n" * 20_000 + drawn("x", ink="1 g") * 5_000
+    document, _ = read(make_pdf([content]))
+    assert document.pages == 1

@@ -14,7 +14,7 @@ from vault import anchor, keys, purge, purge_list, store
 from vault import manifest as manifests
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError, StrongroomError
-from vault.failures import UnanchoredVaultError, VaultExistsError
+from vault.failures import UnanchoredVaultError, VaultExistsError, explained
 from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically, write_new
 from vault.folder import (
     HEADER_NAME,
@@ -229,10 +229,11 @@ def _place(original: Path, copy: Path, opened: Keys, manifest: Manifest, first: 
         raise _damaged(original.parent, "it changed while it was copied")
     compare(copy, opened.database, manifest.tables)
     db = store.open_existing(copy, opened.database)
-    try:
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (first.to_bytes(),))
-    finally:
-        db.close()
+    with explained(copy.parent):
+        try:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (first.to_bytes(),))
+        finally:
+            db.close()
 
 
 def _newest(folders: tuple[Path, ...], header: Header, opened: Keys) -> State | None:

@@ -1,5 +1,6 @@
 """The vault's folder: what lies in it, who may write to it, and the files of a new one."""
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -73,8 +74,9 @@ def take_lock(folder: Path) -> int:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk it is held all the same, without saying by whom
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError:
         pid = os.pread(lock, 20, 0).strip()
         os.close(lock)

@@ -125,8 +125,9 @@ class Vault:
                 sync_folder(folder)
                 aside.rmdir()
         except BaseException:
-            (folder / HEADER_NAME).unlink(missing_ok=True)  # nobody has seen its recovery code
-            _remove_half_made(folder)
+            with contextlib.suppress(OSError):  # what is wrong was said already
+                (folder / HEADER_NAME).unlink(missing_ok=True)  # nobody has seen its recovery code
+                _remove_half_made(folder)
             raise
         return cls.open_with_keys(folder, header, secret_keys, state=state), code
 
@@ -418,8 +419,7 @@ class Vault:
         try:
             beside, apart = (copy.read() for copy in self._anchors)
             anchor.check(database, self.header.revision, beside, apart)
-            if changed:
-                raise OldPagesError(self.folder / store.name(self.header.epoch), database.at)
+            self._refuse_changed(database, changed=changed)
         except (OlderVaultError, ForkedVaultError, UnanchoredVaultError, OldPagesError):
             if not accept_older:
                 raise
@@ -432,6 +432,10 @@ class Vault:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._anchor()
         self._remove_leftovers(shred.kept_copy(self, db))
+
+    def _refuse_changed(self, database: State, *, changed: bool) -> None:
+        if changed:
+            raise OldPagesError(self.database, database.at)
 
     def _adopt(self, db: apsw.Connection, database: State) -> None:
         """Make this database the newest: a generation above all that is known, grown from what the anchor has."""

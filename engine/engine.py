@@ -22,6 +22,7 @@ import apsw
 from engine import listing, looks, settings
 from engine.answering import Answering
 from engine.drawn import Drawn
+from engine.shredding import Shredding
 from engine.zygote import Zygote
 from generation import check
 from ingest.follow import Follower
@@ -50,6 +51,7 @@ class Open:
     index: Index
     pipeline: Pipeline
     follower: Follower
+    shredding: Shredding
 
 
 class Engine:
@@ -119,6 +121,7 @@ class Engine:
             "files": states,
             "documents": found,
             "purges": purges,
+            "shredding": self._open.shredding.status(),
             "chunks": self._open.index.chunks,
             "vectors": self._open.index.vectors,
             "to_do": to_do,
@@ -177,6 +180,7 @@ class Engine:
         self._hide()
         if opened:
             opened.follower.stop()
+            opened.shredding.stop()
             opened.pipeline.stop()
             opened.vault.close()
 
@@ -255,10 +259,12 @@ class Engine:
             follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))
             pipeline.start()
             follower.start()
+            shredding = Shredding(vault, wanted=lambda: self.settings.shred, give_way=pipeline.work.give_way)
+            shredding.start()
         except BaseException:
             vault.close()
             raise
-        self._open = Open(vault, index, pipeline, follower)
+        self._open = Open(vault, index, pipeline, follower, shredding)
         self._page_locked = False
         self._active = self._now()
         threading.Thread(target=self._watch_the_clock, name="auto-lock", daemon=True).start()

@@ -1,28 +1,37 @@
 """Purging: what would go, that it went, and how to allow it again."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from engine import listing
-from engine.engine import Engine, Open
+from engine import erased, listing
+from engine.engine import Engine, Notify, Open, silent
 from ingest import registry
 from retrieval import keyword
 from vault import purge as purging
+from vault import shred as shredder
 from vault.errors import StrongroomError
 
 
 def purge_preview(engine: Engine, name: str) -> dict[str, Any]:
-    """What a purge of this id or path would take: the documents, and in `removed` how much of each kind."""
+    """What a purge of this id or path would take: the documents, in `removed` how much of each kind, and in `shredding`
+    the space that its second stage needs beside the vault for a while, and whether it is there."""
     opened = engine.opened()
     with opened.vault.read() as db:
         ids = listing.resolve(db, name)
         found = [listing.document(db, each) for each in ids]
+    needed, free = shredder.needed(opened.vault)
     return {
         "removed": asdict(purging.preview(opened.vault, ids)),
+        "shredding": {
+            "wanted": engine.settings.shred,
+            "needed_bytes": needed,
+            "free_bytes": free,
+            "folder": str(opened.vault.folder),
+            "fits": needed <= free,
+        },
         "documents": [
             {
                 "id": each["id"],
@@ -78,11 +87,11 @@ def _purge(engine: Engine, opened: Open, ids: list[str]) -> dict[str, Any]:
         keyword.remove(db, chunks)
         removed.extend(chunks)
 
-    receipt = purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
+    purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
     opened.index.refresh(removed)
     engine.forget()
-    shown: dict[str, Any] = json.loads(receipt.to_json())
-    return shown
+    opened.shredding.look()
+    return _receipts(opened, limit=1)[0]
 
 
 def purge_lift(engine: Engine, name: str) -> dict[str, Any]:
@@ -98,8 +107,21 @@ def purge_lift(engine: Engine, name: str) -> dict[str, Any]:
     return {"lifted": lifted}
 
 
-def receipts(engine: Engine) -> dict[str, Any]:
-    """The receipts of all purges, newest first."""
-    with engine.opened().vault.read() as db:
-        rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT 200").fetchall()
-    return {"rows": [{"at": at, **json.loads(body)} for at, body in rows]}
+def receipts(engine: Engine, limit: int = 200) -> dict[str, Any]:
+    """The receipts of all purges, newest first, with the stage of each and the backups that still hold it."""
+    return {"rows": _receipts(engine.opened(), limit=max(1, min(limit, 200)))}
+
+
+def shred(engine: Engine, *, notify: Notify = silent) -> dict[str, Any]:
+    """Shred at once what was purged; returns where it came to: `stage` is `none` when nothing waits for it any more.
+
+    `shredding` notifications say how far it is.
+    """
+    opened = engine.opened()
+    return opened.shredding.wait(lambda found: notify("shredding", found), engine.ended)
+
+
+def _receipts(opened: Open, *, limit: int) -> list[dict[str, Any]]:
+    shredding = opened.shredding.status()
+    with opened.vault.read() as db:
+        return erased.rows(db, shredding, limit=limit)

@@ -50,6 +50,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "purge": erasing.purge,
     "purge.lift": erasing.purge_lift,
     "receipts": erasing.receipts,
+    "shred": erasing.shred,
     "settings.get": keeping.settings_get,
     "settings.set": keeping.settings_set,
     "passwd": keeping.passwd,

@@ -20,6 +20,8 @@ class Settings:
     embed_on_battery: bool = False
     history: bool = True
     """whether questions and answers are kept (encrypted)"""
+    shred: bool = True
+    """whether the database goes to a new key after a purge, which needs as much free space again for a while"""
     model: str = ""
     """SHA-256 of the model that writes answers; empty: none, answers are the documents' own sentences"""
     answer_mode: str = "model"

@@ -511,9 +511,9 @@ def unlock(header: Header, secret: str, own_state: Path) -> Keys:
     return opened
 
 
-def _tables(db: apsw.Connection) -> list[object]:
+def _tables(db: apsw.Connection) -> list[Any]:
     """What SQLite knows of its tables, and that each can be read."""
-    found: list[object] = db.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY name").fetchall()
+    found: list[Any] = db.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY name").fetchall()
     names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()]
     return [*found, *(db.execute(f'SELECT * FROM "{name}" LIMIT 1').fetchall() for name in names)]
 

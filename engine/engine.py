@@ -6,8 +6,6 @@ found no engine running and opens the vault itself. Values in and out are JSON. 
 """
 
 import contextlib
-import os
-import queue
 import shutil
 import threading
 import time
@@ -22,7 +20,9 @@ import apsw
 from engine import listing, looks, settings
 from engine.answering import Answering
 from engine.drawn import Drawn
+from engine.loading import Loading, on_battery
 from engine.shredding import Shredding
+from engine.sleeping import Sleep, boot_seconds
 from engine.zygote import Zygote
 from generation import check
 from ingest.follow import Follower
@@ -37,6 +37,8 @@ from vault.vault import HEADER_NAME, Vault
 from vault.vault import unlock as check_secret
 
 Notify = Callable[[str, Mapping[str, Any]], None]
+
+_BECAUSE = {"idle": ", it was not used for a while", "sleep": ", the machine was asleep", "hand": "", "": ""}
 
 
 def silent(_method: str, _params: Mapping[str, Any]) -> None:
@@ -63,12 +65,14 @@ class Engine:
         state: Path,
         zygote: Zygote,
         *,
-        now: Callable[[], float] | None = None,
+        now: Callable[[], float] = boot_seconds,
+        sleep: Sleep | None = None,
         cost: KdfCost | None = None,
         load: Callable[[], Embedder] = Embedder,
     ) -> None:
-        """`now` counts seconds on through sleep, so that a laptop that was closed is locked when it opens. `cost` is
-        that of a new vault's passphrase (None: measured, about a second); `load` makes the embedding model."""
+        """`now` counts seconds on through sleep, so that a laptop that was closed is locked when it opens; `sleep`
+        tells of sleep itself. `cost` is that of a new vault's passphrase (None: measured, about a second); `load`
+        makes the embedding model."""
         self.folder = folder
         self.state = state
         self.ended = threading.Event()
@@ -76,14 +80,17 @@ class Engine:
         self.zygote = zygote
         self.held: dict[str, dict[str, Any]] = {}
         """what holds this process and those it asks, by name: see engine/privacy.py"""
-        self._now = now or _boot_seconds
+        self._now = now
+        self._sleep = sleep or Sleep()
         self._cost = cost
         self._opening = threading.Lock()
         self._open: Open | None = None
         self.settings = settings.Settings()
         self._active = self._now()
         self._page_locked = False
-        self._embedder = _Loading(load)
+        self._locked_by = ""
+        self._looking = threading.Lock()
+        self._embedder = Loading(load)
         self.answering = Answering()
         self.drawn = Drawn()
 
@@ -98,6 +105,7 @@ class Engine:
             "vault": str(self.folder),
             "state": life,
             "idle_locked": self._page_locked,
+            "locked_by": self._locked_by if self._page_locked else "",
             "appearance": looks.read(self.state),
             "free_bytes": shutil.disk_usage(_existing(self.folder)).free,
         }
@@ -150,20 +158,19 @@ class Engine:
         with self._opening:
             if self._open is None:
                 vault = Vault.open(self.folder, passphrase, state=self.state, accept_older=accept_older)
-                if accept_older:  # what was purged since is in it again
+                if vault.was_behind:  # accepted, put back or restored halfway: what was purged since is in it again
                     purge.reapply(vault, keyword.remove, index_holds=keyword.held)
                 self._start(vault)
             else:
                 check_secret(self._open.vault.header, passphrase, self._open.vault.state)
-            self._page_locked = False
-            self._active = self._now()
+            self._begin_use()
         return self.status()
 
     def lock(self, *, mode: str = "all") -> dict[str, Any]:
         """`all` ends this process, and with it all that it has in memory; `page` asks for the passphrase again."""
         self._hide()
         if mode == "page":
-            self._page_locked = True
+            self._page_locked, self._locked_by = True, "hand"
         else:
             self.ended.set()
         return {}
@@ -231,7 +238,8 @@ class Engine:
                     "to_do": to_do,
                     "files": total,
                     "scanning": scanning,
-                    "current": sorted(opened.pipeline.progress.current.values()),
+                    # Whoever waits may do so for longer than the page is open to its user.
+                    "current": [] if self._page_locked else sorted(opened.pipeline.progress.current.values()),
                     "reason": opened.pipeline.failure or opened.pipeline.progress.paused,
                 },
             )
@@ -265,9 +273,15 @@ class Engine:
             vault.close()
             raise
         self._open = Open(vault, index, pipeline, follower, shredding)
-        self._page_locked = False
-        self._active = self._now()
+        self._begin_use()
         threading.Thread(target=self._watch_the_clock, name="auto-lock", daemon=True).start()
+
+    def _begin_use(self) -> None:
+        """The user has just shown who they are: what was slept before that counts no more."""
+        with self._looking:
+            self._sleep.slept()
+            self._page_locked, self._locked_by = False, ""
+            self._active = self._now()
 
     def opened(self, *, used: bool = True) -> Open:
         """What is open, or LockedError. A user's action keeps it open for a while longer."""
@@ -277,18 +291,29 @@ class Engine:
                 raise StrongroomError(f"there is no vault at {self.folder}", "`strongroom init` makes one")
             raise LockedError("the vault is locked", "`strongroom unlock` opens it")
         if self._page_locked:
-            raise LockedError("the vault is locked, it was not used for a while", "give the passphrase again")
+            raise LockedError(f"the vault is locked{_BECAUSE[self._locked_by]}", "give the passphrase again")
         if used:
             self._active = self._now()
         return self._open
 
     def _lock_if_idle(self) -> None:
-        minutes = self.settings.auto_lock_minutes
-        if self._open and not self._page_locked and minutes and self._now() - self._active > minutes * 60:
-            self._page_locked = True
-            self._hide()
-            if self.settings.lock_ends_engine:
-                self.ended.set()
+        """Lock where nobody used it for as long as the setting says, or the machine slept; before anything is
+        answered, and once a second."""
+        with self._looking:
+            slept = self._sleep.slept()
+            if not self._open or self._page_locked:
+                return
+            minutes = self.settings.auto_lock_minutes
+            if slept and self.settings.lock_on_sleep:
+                by = "sleep"
+            elif minutes and self._now() - self._active > minutes * 60:
+                by = "idle"
+            else:
+                return
+            self._page_locked, self._locked_by = True, by
+        self._hide()
+        if self.settings.lock_ends_engine:
+            self.ended.set()
 
     def _hide(self) -> None:
         """Let go of what would still hold a document's words after locking."""
@@ -312,7 +337,7 @@ class Engine:
     def _reason_to_pause(self) -> str:
         return (
             ""
-            if self.settings.embed_on_battery or not _on_battery()
+            if self.settings.embed_on_battery or not on_battery()
             else "on battery; embedding goes on when plugged in"
         )
 
@@ -335,32 +360,6 @@ class Engine:
         ]
 
 
-class _Loading:
-    """The embedding model, loaded in the background from the start, because the passphrase takes a second too."""
-
-    def __init__(self, make: Callable[[], Embedder]) -> None:
-        self._result: queue.Queue[Embedder | BaseException] = queue.Queue()
-        self._value: Embedder | None = None
-        self._lock = threading.Lock()
-        threading.Thread(target=self._load, args=(make,), name="load-model", daemon=True).start()
-
-    def _load(self, make: Callable[[], Embedder]) -> None:
-        try:
-            self._result.put(make())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the model is asked for
-            self._result.put(error)
-
-    def get(self) -> Embedder:
-        with self._lock:
-            if self._value is None:
-                result = self._result.get()
-                if isinstance(result, BaseException):
-                    self._result.put(result)
-                    raise result
-                self._value = result
-            return self._value
-
-
 def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent
@@ -372,23 +371,6 @@ def _version() -> str:
         return version("strongroom")
     except PackageNotFoundError:
         return "0"
-
-
-def _boot_seconds() -> float:
-    """Seconds since the machine started, sleep included."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
-
-
-def _on_battery() -> bool:
-    """Whether Linux says that no mains supply is on line. False where there is none to ask (a desktop, a server)."""
-    mains = []
-    with contextlib.suppress(OSError):
-        for supply in os.scandir("/sys/class/power_supply"):
-            with contextlib.suppress(OSError):
-                if Path(supply.path, "type").read_text().strip() in ("Mains", "USB"):
-                    mains.append(Path(supply.path, "online").read_text().strip() == "1")
-    return bool(mains) and not any(mains)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ class Settings:
     """without user action, until the passphrase is asked for again; 0 never"""
     lock_ends_engine: bool = False
     """whether locking by itself ends the engine too, or it goes on watching the folders"""
+    lock_on_sleep: bool = True
+    """whether it locks when the machine was asleep"""
     embed_on_battery: bool = False
     history: bool = True
     """whether questions and answers are kept (encrypted)"""

@@ -131,6 +131,11 @@ def _locking(settings: Mapping[str, Any]) -> None:
     )
     why("Without a click or a question from you. Looking on does not count.")
     wrong("auto_lock_minutes")
+    asleep = bool(settings["lock_on_sleep"])
+    key = f"set-sleep-{asleep}"
+    st.toggle("Lock when the machine was asleep", value=asleep, key=key, on_change=changed, args=("lock_on_sleep", key))
+    why("A laptop that was closed asks for the passphrase when it is opened, however short it slept.")
+    wrong("lock_on_sleep")
     ends = bool(settings["lock_ends_engine"])
     key = f"set-ends-{ends}"
     st.toggle(

@@ -9,6 +9,13 @@ from ui import link, look, page_vaults
 from ui.shown import tag
 from vault.errors import DamagedVaultError, StrongroomError
 
+_WHY = {
+    "idle": "It locked itself because nobody used it for a while. It goes on watching your folders.",
+    "sleep": "It locked itself because the machine was asleep. It goes on watching your folders.",
+    "hand": "It asks for the passphrase again. It goes on watching your folders.",
+    "": "Your index, questions and answers are encrypted until you open it.",
+}
+
 
 def show(status: dict[str, Any]) -> None:
     """Ask for the passphrase and open the vault with it. What the session held before is dropped first."""
@@ -19,9 +26,7 @@ def show(status: dict[str, Any]) -> None:
         st.html(tag("div.door", look.MARK))
         look.title(
             "Strongroom is locked",
-            "It locked itself because nobody used it for a while. It goes on watching your folders."
-            if status.get("idle_locked")
-            else "Your index, questions and answers are encrypted until you open it.",
+            _WHY.get(str(status.get("locked_by")), _WHY[""]),
         )
         page_vaults.name_at_the_door()
         with st.form("unlock", border=False):

@@ -442,7 +442,7 @@ def test_waiting_ends_where_the_work_cannot_go_on(engine, papers, monkeypatch):
 
 
 def test_on_battery_embedding_waits_and_words_find_all_the_same(start, papers, monkeypatch):
-    monkeypatch.setattr("engine.engine._on_battery", lambda: True)
+    monkeypatch.setattr("engine.engine.on_battery", lambda: True)
     engine = start(create=True)
     engine.folders_add(str(papers))
     assert eventually(lambda: first(engine, "six weeks' notice") == "garage.md")
@@ -450,7 +450,7 @@ def test_on_battery_embedding_waits_and_words_find_all_the_same(start, papers, m
     status = engine.status()
     assert status["vectors"] == 0
     assert "battery" in status["reason"]
-    monkeypatch.setattr("engine.engine._on_battery", lambda: False)
+    monkeypatch.setattr("engine.engine.on_battery", lambda: False)
     finish(engine)
     assert engine.status()["vectors"] == engine.status()["chunks"] > 0
 

@@ -39,7 +39,7 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
     failed = []
     for chapter in chapters:
         try:
-            markup, _ = decode(package.archive.read(package.names[chapter.lower()]))
+            markup, _ = decode(package.read(package.names[chapter.lower()]))
         except (KeyError, *BROKEN):
             failed.append(chapter)
             continue

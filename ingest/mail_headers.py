@@ -37,7 +37,8 @@ _MORE_BASE64 = re.compile(rb"=++[\r\n]*+[A-Za-z0-9+/][A-Za-z0-9+/=\r\n]*+")
 _ESCAPE = re.compile(r"=([0-9A-Fa-f]{2})")
 _PARAMETER = re.compile(r";\s*+([^\s=;\"]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"?|([^;]*+))", re.DOTALL)
 _ID = re.compile(r"<\s*+([^<>\s]++)\s*+>")
-_BARE_ADDRESS = re.compile(r"[^\s<>()\"',;:@]++@[^\s<>()\"',;:]++")
+# Looked for from where a word begins only: from each of its letters it would be quadratic.
+_BARE_ADDRESS = re.compile(r"(?<![^\s<>()\"',;:@])[^\s<>()\"',;:@]++@[^\s<>()\"',;:]++")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\s?(?:Z|[+-]\d{2}:?\d{2}))?")
 # Outlook's directory names, as readpst writes them: `<Bailey>,"Susan" </O=ENRON/…>` was `"Bailey, Susan" </O=…>`.
 _SPLIT_NAME = re.compile(r'<([^<>@/,"]{1,60})>,\s*"([^"]{1,60})"\s*(?=</O=)', re.IGNORECASE)
@@ -53,12 +54,18 @@ class Address:
     address: str
 
     def __str__(self) -> str:
-        """Return `Name <address>`; a directory path of an Exchange server is left out where a name is known."""
+        """Return `Name <address>`; a directory path of an Exchange server is left out where a name is known.
+
+        A name that could be read as an address stands in quotation marks, so that no name poses as another's mailbox.
+        """
         if not self.name or self.name == self.address:
             return self.address
         if not self.address or ("@" not in self.address and self.address[:3].lower() in ("/o=", "/cn")):
             return self.name
-        return f"{self.name} <{self.address}>"
+        name = self.name
+        if any(each in name for each in '<>@"'):
+            name = '"' + name.replace('"', "'") + '"'
+        return f"{name} <{self.address}>"
 
 
 def decode(raw: bytes, charset: str = "") -> str:
@@ -235,7 +242,7 @@ def _entries(value: str) -> list[str]:
             continue
         elif char in "<>":
             angle = char == "<"
-        elif char == ":" and not angle and "@" not in value[start:at]:
+        elif char == ":" and not angle and value.find("@", start, at) < 0:
             start = at + 1  # the name of a group
         elif char in ",;" and not angle:
             entries.append(value[start:at])

@@ -19,7 +19,10 @@ from vault.records import Block
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ET.ParseError)
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ET.ParseError,
+    LookupError,  # an encoding that nobody knows
+)  # fmt: skip
 """what a damaged part raises"""
 
 
@@ -30,7 +33,7 @@ class Package:
         try:
             self.archive = zipfile.ZipFile(file)
         except (*BROKEN, ValueError, OSError) as error:
-            raise UnreadableError(f"damaged: {error}") from error
+            raise UnreadableError(f"damaged: {_said(error)}") from error
         # Some programs write backslashes, or names in other case than they are referred to.
         self.names = {name.replace("\\", "/").lstrip("/").lower(): name for name in self.archive.namelist()}
 
@@ -39,7 +42,14 @@ class Package:
         name = self.names.get(part.lower())
         if name is None:
             return None
-        return ET.fromstring(self.archive.read(name))  # noqa: S314 — see above
+        return ET.fromstring(self.read(name))  # noqa: S314 — see above
+
+    def read(self, name: str) -> bytes:
+        """Return a part's bytes, by its own name. Raises one of `BROKEN`."""
+        try:
+            return self.archive.read(name)
+        except (ValueError, OSError) as error:
+            raise zipfile.BadZipFile(_said(error)) from error
 
     def related(self, part: str) -> list[tuple[str, str, str]]:
         """Return (id, last word of the type, part) of what `part` refers to inside the file."""
@@ -76,6 +86,11 @@ class Package:
                 found[key] = value[:300]
         found["title"] = kind.own_title(found.get("title", ""))
         return {key: value for key, value in found.items() if value}
+
+
+def _said(error: Exception) -> str:
+    # What `zipfile` does not look at before it goes there: its directory says where a part begins.
+    return str(error) if isinstance(error, BROKEN) else "its directory leads out of the file"
 
 
 def local(element: "Element") -> str:

@@ -178,14 +178,21 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
 
 def _failed(error: BaseException, context: Context) -> Problem:
     """Return the problem of a part, or raise that of the whole file."""
-    reason = f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
-    if isinstance(error, MemoryError):
-        reason = "too large to be taken apart within the memory that a parser is given"
-    elif not isinstance(error, Exception):
-        reason = "damaged: its reader gave it up"  # what a panic says is written for whoever wrote the reader
+    reason = reason_of(error)
     if context.depth == 0:
         raise UnreadableError(reason) from error
     return Problem(context.part, reason)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a file cannot be read whose parser raised this."""
+    if isinstance(error, MemoryError):
+        return "too large to be taken apart within the memory that a parser is given"
+    if isinstance(error, RecursionError):
+        return "damaged: its parts lie in each other without end"
+    if not isinstance(error, Exception):
+        return "damaged: its reader gave it up"  # what a panic says is written for whoever wrote the reader
+    return f"damaged: {type(error).__name__}: {str(error)[:200]}".rstrip(": ")
 
 
 def part_of(file: BinaryIO, name: str, part: str) -> tuple[BinaryIO, str]:

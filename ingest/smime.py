@@ -20,7 +20,9 @@ def signed_content(data: bytes) -> bytes | None:
 
 def _content(data: memoryview) -> bytes | None:
     fields = _inside(data, _SEQUENCE)
-    name, body = next(fields), next(fields)
+    name, body = next(fields, None), next(fields, None)
+    if name is None or body is None:
+        return None
     if name[0] != _OBJECT_ID or bytes(name[1]) != _SIGNED or body[0] != _EXPLICIT:
         return None
     for tag, value in _inside(body[1], _SEQUENCE):  # version, digest algorithms, then the content

@@ -109,7 +109,12 @@ def case(root: Path, families: dict[str, list[Path]], seed: int, number: int) ->
 
 
 if __name__ == "__main__":
-    public, one_seed, one_number, out = Path(sys.argv[1]).resolve(), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    public, one_seed, one_number, out = (
+        Path(sys.argv[1]).resolve(),
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        Path(sys.argv[4]),
+    )
     wanted = case(public, by_family(public), one_seed, one_number)
     (out / wanted.name).write_bytes(wanted.data)
     print(wanted)

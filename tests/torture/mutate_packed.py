@@ -66,7 +66,9 @@ def directed(chance: random.Random, data: bytes, _: bytes) -> bytes:
         if at + 4 <= len(changed):
             code = chance.choice(("<H", "<I"))
             most = 0xFFFF if code == "<H" else 0xFFFFFFFF
-            struct.pack_into(code, changed, at, chance.choice((0, 1, 8, 9, 12, 14, 93, 99, most, most // 2, len(data) & most)))
+            struct.pack_into(
+                code, changed, at, chance.choice((0, 1, 8, 9, 12, 14, 93, 99, most, most // 2, len(data) & most))
+            )
     return bytes(changed)
 
 
@@ -80,7 +82,9 @@ def _unpacked(data: bytes) -> list[tuple[str, bytes]]:
 
 def _chosen(chance: random.Random, found: list[tuple[str, bytes]]) -> int:
     """Mostly one that holds words, or says which do."""
-    words = [n for n, (name, _) in enumerate(found) if name.endswith((".xml", ".rels", ".html", ".xhtml", ".opf", ".ncx"))]
+    words = [
+        n for n, (name, _) in enumerate(found) if name.endswith((".xml", ".rels", ".html", ".xhtml", ".opf", ".ncx"))
+    ]
     return chance.choice(words) if words and chance.random() < 0.85 else chance.randrange(len(found))
 
 
@@ -113,7 +117,9 @@ def streams(chance: random.Random, data: bytes, other: bytes) -> bytes:
 def objects(chance: random.Random, data: bytes, _: bytes) -> bytes:
     """A PDF's references, lengths and counts; what they name is something else, itself, or not there."""
     for _turn in range(chance.choice((1, 2, 8))):
-        found = list(re.finditer(rb"\b(\d{1,7}) 0 R\b|/(?:Length|Count|Size|N|First|W|Prev|Width|Height) (-?\d+)", data))
+        found = list(
+            re.finditer(rb"\b(\d{1,7}) 0 R\b|/(?:Length|Count|Size|N|First|W|Prev|Width|Height) (-?\d+)", data)
+        )
         if not found:
             break
         one, another = chance.choice(found[:50_000]), chance.choice(found[:50_000])
@@ -127,7 +133,11 @@ def bracketed(chance: random.Random, data: bytes, _: bytes) -> bytes:
     """A PDF's arrays and dictionaries in each other."""
     found = [each.start() for each in re.finditer(rb"<<|\[|/Kids|/Contents|/Parent", data)][:50_000]
     at = chance.choice(found) if found else 0
-    return data[:at] + chance.choice((b"[", b"<<", b"<</A", b"(", b"[/Indexed")) * chance.choice((5, 500, 50_000)) + data[at:]
+    return (
+        data[:at]
+        + chance.choice((b"[", b"<<", b"<</A", b"(", b"[/Indexed")) * chance.choice((5, 500, 50_000))
+        + data[at:]
+    )
 
 
 def sectors(chance: random.Random, data: bytes, other: bytes) -> bytes:
@@ -144,7 +154,9 @@ def sectors(chance: random.Random, data: bytes, other: bytes) -> bytes:
         if at + 4 > len(changed):
             continue
         number = (at >> 2) & ((1 << (shift - 2)) - 1)
-        _WORD.pack_into(changed, at, chance.choice((*_ENDS, number, max(0, number - 1), chance.randrange(len(data) >> shift))))
+        _WORD.pack_into(
+            changed, at, chance.choice((*_ENDS, number, max(0, number - 1), chance.randrange(len(data) >> shift)))
+        )
     return bytes(changed)
 
 
@@ -156,7 +168,9 @@ def entries(chance: random.Random, data: bytes, other: bytes) -> bytes:
     changed = bytearray(data)
     for _turn in range(chance.choice((1, 2, 5))):
         at = chance.choice(found)
-        place, code = chance.choice(((64, "<H"), (66, "B"), (68, "<I"), (72, "<I"), (76, "<I"), (116, "<I"), (120, "<I"), (124, "<I")))
+        place, code = chance.choice(
+            ((64, "<H"), (66, "B"), (68, "<I"), (72, "<I"), (76, "<I"), (116, "<I"), (120, "<I"), (124, "<I"))
+        )
         if at + 128 > len(changed):
             continue
         most = (1 << (8 * struct.calcsize(code))) - 1
@@ -187,7 +201,9 @@ def in_stream(chance: random.Random, data: bytes, other: bytes) -> bytes:
 
 def attached(chance: random.Random, data: bytes, name: str) -> bytes:
     """A mail that carries the file."""
-    kind = chance.choice((b"application/octet-stream", b"message/rfc822", b"application/ms-tnef", b"text/html", b"text/plain"))
+    kind = chance.choice(
+        (b"application/octet-stream", b"message/rfc822", b"application/ms-tnef", b"text/html", b"text/plain")
+    )
     told = name.encode("ascii", "replace").replace(b'"', b"")
     return (
         b"From: a@example.org\r\nTo: b@example.org\r\nSubject: enclosed\r\nDate: Mon, 3 Mar 2025 10:00:00 +0100\r\n"
@@ -200,7 +216,9 @@ def attached(chance: random.Random, data: bytes, name: str) -> bytes:
 def mailbox(chance: random.Random, data: bytes, other: bytes) -> bytes:
     """A mailbox of both mails, one or the other many times."""
     line = chance.choice((b"From a@b Mon Mar  3 10:00:00 2025\n", b"From \n", b"From - \n", b"From ???@??? 99 99\r\n"))
-    return b"".join(line + chance.choice((data, other, b"", b"\n"))[: 1 << 20] + b"\n" for _ in range(chance.choice((2, 5, 20))))
+    return b"".join(
+        line + chance.choice((data, other, b"", b"\n"))[: 1 << 20] + b"\n" for _ in range(chance.choice((2, 5, 20)))
+    )
 
 
 ZIP = (members, members, members, shuffled, directed)

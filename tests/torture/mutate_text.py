@@ -40,9 +40,12 @@ def odd(chance: random.Random, data: bytes, _: bytes) -> bytes:
 def widened(chance: random.Random, data: bytes, _: bytes) -> bytes:
     """One word or line of a megabyte."""
     at = chance.randrange(len(data) + 1)
-    return data[:at] + chance.choice((b"x", b" ", b"\n", b">", b"\t", b"|", b",", b'"', b"=", b"\xe2\x80\x8f")) * (
-        chance.choice((5_000, 100_000, 1_000_000))
-    ) + data[at:]
+    return (
+        data[:at]
+        + chance.choice((b"x", b" ", b"\n", b">", b"\t", b"|", b",", b'"', b"=", b"\xe2\x80\x8f"))
+        * (chance.choice((5_000, 100_000, 1_000_000)))
+        + data[at:]
+    )
 
 
 def coded(chance: random.Random, data: bytes, _: bytes) -> bytes:
@@ -155,7 +158,9 @@ def fielded(chance: random.Random, data: bytes, _: bytes) -> bytes:
                 b"Content-Type: application/ms-tnef",
             )
         )  # fmt: skip
-        lines.insert(at, field + b"\r\n") if chance.random() < 0.7 else lines.__setitem__(at, lines[chance.randrange(len(lines))])
+        lines.insert(at, field + b"\r\n") if chance.random() < 0.7 else lines.__setitem__(
+            at, lines[chance.randrange(len(lines))]
+        )
     return b"".join(lines) + split + body
 
 
@@ -173,7 +178,9 @@ def parted(chance: random.Random, data: bytes, other: bytes) -> bytes:
             return b"From: a@b\r\nMIME-Version: 1.0\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * depth + inner
         case 2:
             parts = b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" * depth
-            return b"From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + inner
+            return (
+                b"From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + inner
+            )
     found = list(re.finditer(rb"(?m)^--[^\r\n]{1,70}", data))
     if not found:
         return data

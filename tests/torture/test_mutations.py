@@ -17,9 +17,9 @@ import pytest
 from engine import job as jobs
 from engine.zygote import WorkerDiedError, Zygote, ZygoteDiedError
 from ingest import chunk as chunking
-from ingest.prepare import prepared
 from ingest.registry import UnreadableError, UnsupportedError
 from tests.torture import mutate
+from tests.torture.targets import SURPRISED
 from vault.records import Document
 
 SEED = 20261122
@@ -28,11 +28,6 @@ MOST_MEMORY = 1 << 30  # bytes that a worker may take
 # A worker that meets one of its limits is what the limits are for: one file that is said not to be read. Counted, named.
 LIMITS = re.compile(r"ran out of memory|took longer than|held more than|output was too large|was killed, probably")
 CRASH = re.compile(r"crashed \(signal")
-# What a library or a parser says when it was surprised, not when it understood what is wrong with a file.
-SURPRISED = re.compile(
-    r"damaged: (?:Type|Attribute|Assertion|Name|UnboundLocal|Recursion|ZeroDivision|Overflow|NotImplemented|Runtime|Lookup"
-    r"|Index|Key)Error|damaged: (?:StopIteration|error\b|PanicException|PermissionError)"
-)
 
 
 @dataclasses.dataclass
@@ -67,7 +62,12 @@ def watched():
     started.close()
 
 
-def ended(zygote, data, name, embedder):
+def about(texts):
+    """As many tokens as a text of that length may have: the model's own counting takes ten times as long as all else."""
+    return [len(each) // 4 + 1 for each in texts]
+
+
+def ended(zygote, data, name, count_tokens=about):
     """Read the file as the engine does, and take what comes of it as far as the vault."""
     descriptor = os.memfd_create("case")
     os.write(descriptor, data) if len(data) < 1 << 20 else os.fdopen(os.dup(descriptor), "wb").write(data)
@@ -78,7 +78,7 @@ def ended(zygote, data, name, embedder):
         for each in zygote.parse(descriptor, name):
             (documents if isinstance(each, Document) else problems).append(each)
             if isinstance(each, Document):
-                wrong = wrong or unsound(each, name, embedder)
+                wrong = wrong or unsound(each, name, count_tokens)
         if not documents and not problems:
             wrong = "nothing was said of it"
         how = "in part" if problems and documents else "read" if documents else "refused"
@@ -106,11 +106,10 @@ def ended(zygote, data, name, embedder):
     return Outcome(how, reasons, seconds, peak, wrong)
 
 
-def unsound(document, name, embedder):
+def unsound(document, name, count_tokens):
     """What is wrong with the chunks that the engine would make of it, or nothing."""
-    ready = prepared(embedder, document, chunking.prefix(document, name))
     end = 0
-    for each in ready.chunks:
+    for each in chunking.chunk(document, count_tokens, chunking.prefix(document, name)):
         if not end <= each.start < each.end <= len(document.text):
             return f"a chunk from {each.start} to {each.end}, after {end}, of a text of {len(document.text)}"
         end = each.end
@@ -122,7 +121,7 @@ def run(zygote, embedder, cases):
     found = {}
 
     def one(case):
-        outcome = ended(zygote, case.data, case.name, embedder)
+        outcome = ended(zygote, case.data, case.name, embedder.count_tokens if case.number % 20 == 0 else about)
         if outcome.wrong or outcome.how in ("limit", "crash") or outcome.seconds > 30:
             text = outcome.wrong and f"WRONG {outcome.wrong}"
             print(f"{case}: {outcome.how} {outcome.seconds:.1f} s {outcome.reasons[-1:]} {text}", flush=True)
@@ -136,7 +135,10 @@ def run(zygote, embedder, cases):
                 done, waiting = concurrent.futures.wait(waiting, return_when="FIRST_COMPLETED")
                 found.update(each.result() for each in done)
                 if len(found) % 1000 < len(done):
-                    print(f"{len(found)} files: {dict(collections.Counter(each.how for each in found.values()))}", flush=True)
+                    print(
+                        f"{len(found)} files: {dict(collections.Counter(each.how for each in found.values()))}",
+                        flush=True,
+                    )
         found.update(each.result() for each in waiting)
     return found
 
@@ -169,7 +171,7 @@ def test_no_damaged_file_stops_the_engine_or_ends_without_a_reason(watched, embe
     # Some of each kind, or the damage is none, or is total.
     assert min(ways["read"], ways["in part"], ways["refused"]) > count // 50
     # The same zygote still reads.
-    assert ended(watched, b"a sound note", "note.txt", embedder).how == "read"
+    assert ended(watched, b"a sound note", "note.txt").how == "read"
     os.kill(watched.pid, 0)
 
 
@@ -180,3 +182,44 @@ def test_a_case_is_the_same_bytes_each_time(shared_data):
         assert first == again
     assert len({mutate.case(shared_data, families, SEED, number).data for number in range(40)}) > 35
     assert mutate.case(shared_data, families, SEED + 1, 0) != mutate.case(shared_data, families, SEED, 0)
+
+
+def odd():
+    """In the zygote: a parser that does what the file says."""
+    from ingest import registry
+    from vault.records import Block
+
+    def parse(file, name, context):
+        match file.read():
+            case b"surprised":
+                raise registry.UnreadableError("damaged: KeyError: 'x'")
+            case b"no reason":
+                raise registry.UnreadableError("")
+            case b"out of order":
+                yield Document(registry.digest(file), "note", "", "ab", (Block(1, 2), Block(0, 1)))
+            case b"an error":
+                raise KeyError
+            case b"crash":
+                os.abort()
+            case b"much":
+                yield Document(registry.digest(file), "note", "", "x" * len(bytearray(os.urandom(1)) * (300 << 20)))
+            case b"refused":
+                raise registry.UnreadableError("needs a password")
+
+    return parse
+
+
+def test_what_must_not_be_is_told_from_what_may(monkeypatch):
+    zygote = WatchedZygote.start(odd)
+    try:
+        for data in (b"surprised", b"no reason", b"out of order", b"an error", b"silent"):
+            assert ended(zygote, data, "x").wrong, data
+        assert ended(zygote, b"crash", "x").how == "crash"
+        refused = ended(zygote, b"refused", "x")
+        assert (refused.how, refused.wrong, refused.reasons) == ("refused", "", ("needs a password",))
+        monkeypatch.setattr("tests.torture.test_mutations.MOST_MEMORY", 200 << 20)
+        much = ended(zygote, b"much", "x", lambda texts: [1] * len(texts))
+        assert much.peak > 250 << 20 or much.how == "limit"
+        assert much.wrong or much.how == "limit"
+    finally:
+        zygote.close()

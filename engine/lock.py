@@ -122,8 +122,8 @@ _RULES: dict[str, Rule] = {
     "clone": [[Check(0, "eq", _THREAD, _THREAD | _NEW_NAMESPACE)]],
     # TIOCSTI and TIOCLINUX type into the terminal that the user's shell reads; FIOSETOWN, SIOCSPGRP: as F_SETOWN
     "ioctl": [[Check(1, "ne", 0x5412), Check(1, "ne", 0x541C), Check(1, "ne", 0x8901), Check(1, "ne", 0x8902)]],
-    # F_SETOWN, F_SETOWN_EX and F_SETSIG have the kernel send any signal to any process of the user
-    "fcntl": [[Check(1, "ne", 8), Check(1, "ne", 15), Check(1, "ne", 10)]],
+    # F_SETOWN and F_SETOWN_EX have the kernel send a signal to any process of the user
+    "fcntl": [[Check(1, "ne", 8), Check(1, "ne", 15)]],
     # PR_SET_DUMPABLE and PR_SET_PTRACER would let another process look in
     "prctl": [[Check(0, "ne", 4), Check(0, "ne", 0x59616D61)], [Check(0, "eq", 4), Check(1, "eq", 0)]],
 }

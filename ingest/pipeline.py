@@ -60,7 +60,10 @@ class Pipeline:
         self._read: queue.Queue[Read | Finished] = queue.Queue(maxsize=COMMIT_DOCUMENTS)
         self._seen: dict[int, set[str]] = {}
         self._unstored: list[Read | Finished] = []
-        self._renamed: dict[int, set[int]] = {}  # file id → documents in it that lay elsewhere already
+        self._renamed: dict[int, set[int]] = {}  # file id → documents in it that lay elsewhere, or lay there before
+        # What the present commit leads to, once it has been kept:
+        self._followed: list[tuple[int, int]] = []  # files that wait for this chunk's vector
+        self._settled: list[int] = []  # files of which what was renamed is dealt with
         self._scans: list[int] = []  # documents of the present commit that have pages to be read by OCR
         self._again: set[int] = set()  # files to be read once more
         self._embedding = Embedding(self.work, self._all_embedded)
@@ -113,10 +116,12 @@ class Pipeline:
         with self.work.writing() as (db, removed):
             lost: set[int] = set()
             for file in files:
-                lost |= documents.remove_locations(db, file)
+                lost |= documents.remove_locations(db, file) | self._renamed.get(file, set())
                 db.execute("DELETE FROM file WHERE id = ?", (file,))
-                self._embedding.forget(file)
             removed.update(_let_go(db, lost))
+        for file in files:
+            self._renamed.pop(file, None)
+            self._embedding.forget(file)
 
     # --- readers ----------------------------------------------------------------------------------------------------
 
@@ -124,8 +129,7 @@ class Pipeline:
         while not self.work.stop.is_set():
             claimed = self._claim()
             if claimed is None:
-                with self.work.changed:
-                    self.work.changed.wait(timeout=1.0)
+                self.work.rest()
                 continue
             file, path, shown = claimed
             self.progress.current[file] = shown
@@ -261,8 +265,7 @@ class Pipeline:
         while not self.work.stop.is_set():
             if self._unstored:  # the disk was full, say
                 self._store(self._unstored)
-                self._unstored.clear()
-                self.work.failure = ""
+                self._unstored = []
             try:
                 batch = [self._read.get(timeout=0.5)]
             except queue.Empty:
@@ -279,7 +282,11 @@ class Pipeline:
             self._unstored = []
 
     def _store(self, batch: Sequence[Read | Finished]) -> None:
+        """Put all of it into the vault, or none: then it can be tried again, nothing here having changed."""
         indexed: list[tuple[int, str]] = []
+        self._scans.clear()
+        self._followed.clear()
+        self._settled.clear()
         with self.work.writing() as (db, removed):
             for each in batch:
                 if isinstance(each, Read):
@@ -288,10 +295,14 @@ class Pipeline:
                     removed.update(self._store_outcome(db, each))
             keyword.add(db, [(number, words) for number, words in indexed if number not in removed])
         self._pictures.add(self._scans)
-        self._scans.clear()
+        for file, last in self._followed:
+            self._embedding.follow(file, last)
+        for file in self._settled:
+            self._renamed.pop(file, None)
         with self.work.changed:
             for each in batch:
                 if isinstance(each, Finished):
+                    self._again.discard(each.file)
                     self._claimed.discard(each.file)
                     self._seen.pop(each.file, None)
                     self.progress.finished += each.file not in self._embedding.files
@@ -319,18 +330,20 @@ class Pipeline:
             if document.picture_pages:
                 self._scans.append(number)
         parent = documents.find(db, document.parent) if document.parent else None
-        documents.place(db, read.file, document.part, number, parent)
+        if displaced := documents.place(db, read.file, document.part, number, parent):
+            # An mbox's mail may only have changed its part: it is let go when the whole file has been read.
+            self._renamed.setdefault(read.file, set()).add(displaced)
         self._seen.setdefault(read.file, set()).add(document.part)
         return indexed
 
     def _store_outcome(self, db: apsw.Connection, done: Finished) -> set[int]:
         row = db.execute("SELECT path, size, mtime_ns FROM file WHERE id = ?", (done.file,)).fetchone()
         if row is None:
-            return set()
+            self._settled.append(done.file)
+            return _let_go(db, self._renamed.get(done.file, set()))
         moved = bytes(row[0]) != done.path and done.hash is None  # renamed before it was opened
         changed = done.hash is not None and tuple(row[1:]) != (done.size, done.mtime_ns)  # since it was opened, perhaps
         if done.state == "waiting" or done.file in self._again or changed:
-            self._again.discard(done.file)
             db.execute("UPDATE file SET size = ?, mtime_ns = ? WHERE id = ?", (done.size, done.mtime_ns, done.file))
             return set()
         if moved:
@@ -340,7 +353,8 @@ class Pipeline:
             lost |= documents.copy_locations(db, done.copy_of, done.file)
         else:
             lost = documents.remove_locations(db, done.file, keep=self._seen.get(done.file, set()))
-        removed = _let_go(db, lost | self._renamed.pop(done.file, set()))
+        removed = _let_go(db, lost | self._renamed.get(done.file, set()))
+        self._settled.append(done.file)
         if done.state == "purged":
             db.execute("DELETE FROM file WHERE id = ?", (done.file,))
             return removed
@@ -350,7 +364,7 @@ class Pipeline:
             (done.file,),
         ).get
         if last is not None:
-            self._embedding.follow(done.file, last)
+            self._followed.append((done.file, last))
         db.execute(
             "UPDATE file SET size = ?, mtime_ns = ?, hash = ?, state = ?, outcome = ?, reason = ?, changed = ?"
             " WHERE id = ?",

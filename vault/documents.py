@@ -130,13 +130,15 @@ def find(db: apsw.Connection, document_id: str) -> int | None:
     return None if row is None else int(row)
 
 
-def place(db: apsw.Connection, file: int, part: str, number: int, parent: int | None) -> None:
-    """Say that a document lies at this part of this file."""
+def place(db: apsw.Connection, file: int, part: str, number: int, parent: int | None) -> int | None:
+    """Say that a document lies at this part of this file; returns the number of the one that lay there before."""
+    before = db.execute("SELECT document FROM location WHERE file = ? AND part = ?", (file, part)).get
     db.execute(
         "INSERT INTO location (file, part, document, parent) VALUES (?,?,?,?)"
         " ON CONFLICT (file, part) DO UPDATE SET document = excluded.document, parent = excluded.parent",
         (file, part, number, parent),
     )
+    return None if before in {None, number} else int(before)
 
 
 def copy_locations(db: apsw.Connection, source: int, target: int) -> set[int]:

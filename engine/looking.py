@@ -34,13 +34,13 @@ def process(name: str, report: Mapping[str, Any], *, where: str) -> Row:
     failed = str(report.get("failed") or report.get("error") or "")
     ok = bool(refused) and not failed
     command, shows = _filters(int(report.get("pid") or 0))
-    found = failed or f"{len(refused)} ways out tried, each refused: {', '.join(refused)}"
+    found = failed or f"{len(refused)} ways out tried, each refused"
     missing = [str(each) for each in report.get("missing", ())]
     if ok and missing:
         found += f"; not held on this system: {'; '.join(missing)}"
     return Row(
         f"{where}.{name}", SENT, f"{NAMES[name]} can reach no network and no other program", judged(ok),
-        "it tries from inside, under its lock: sockets of every kind, starting programs, looking into others",
+        f"from inside, under its lock: {_some(refused, 5)}" if refused else "from inside, under its lock",
         found, command, shows, linux_only=True,
     )  # fmt: skip
 

@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine import asking, choosing, erasing, history, keeping, library, models, picturing, privacy, reading, suggesting
+from engine import (
+    asking,
+    choosing,
+    erasing,
+    history,
+    keeping,
+    library,
+    models,
+    picturing,
+    privacy,
+    reading,
+    suggesting,
+    verifying,
+)
 from engine.engine import Engine
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -60,6 +73,10 @@ METHODS: dict[str, Callable[..., Any]] = {
     "protection": privacy.protection,
     "privacy": privacy.privacy,
     "vaults": privacy.vaults_list,
+    "verify": verifying.verify,
+    "verify.vault": verifying.vault_rows,
+    "verify.keep": verifying.keep,
+    "verify.last": verifying.last,
     "appearance": keeping.appearance,
     "embedding": keeping.embedding,
 }

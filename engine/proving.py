@@ -216,7 +216,9 @@ def purged_on_a_copy(folder: Path, passphrase: str, aside: Path, *, most: int) -
         return Row("purge.copy", PURGED, claim, "unknown", "", why, command, shows)
     copy, state = aside / "copy", aside / "copy-state"
     try:
-        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("anchor", "*.lock"))
+        copy.mkdir(mode=0o700)
+        for each in (folder / HEADER_NAME, *folder.glob("store-*.db*")):
+            shutil.copyfile(each, copy / each.name)  # rights and dates of files a locked process may not set
         vault = Vault.open(copy, passphrase, state=state, accept_older=True)  # no anchor: nothing of ours is touched
         try:
             with vault.read() as db:

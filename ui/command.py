@@ -215,6 +215,15 @@ def _lock(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--short", action="store_true", help="one line for each row")
+    parser.add_argument(
+        "--advisories", metavar="FILE", help="only: flaws known in installed parts, by an OSV file (.json, .zip)"
+    )
+    parser.add_argument("--sbom", action="store_true", help="only: print the list of all parts (CycloneDX 1.6)")
+    _json(parser)
+
+
 def _destroy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     _json(parser)
@@ -272,8 +281,10 @@ COMMANDS = (
     Command("restore", "put a backup back", "What was purged since the backup was made is purged again.",
             "ui.command_keys:restore", _restore),
     Command("settings", "print or change settings", "", "ui.command_keys:settings", _settings),
-    Command("verify", "try the protection out", "Attempts what the lock must refuse, and tampers with copies of the"
-            " vault. Exits with 3 if something got through.", "ui.command_run:verify", _json),
+    Command("verify", "try the protection out", "Attempts what the lock must refuse, makes a throwaway vault and"
+            " searches the disk for its words, tampers with copies, looks at the machine; each row says how to see the"
+            " same without Strongroom. Under two minutes. Exits with 3 if something got through, --advisories with 4 if"
+            " one is about an installed part.", "ui.command_verify:verify", _verify),
     Command("destroy", "delete the vault", "Its keys first. Backups of it still open with its passphrase.",
             "ui.command_keys:destroy", _destroy),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Commands that stay: open, serve, demo; and verify, which tries the protection out."""
+"""Commands that stay: open, serve, demo."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from ui import render
 from ui.command_files import wait
 from ui.command_session import Given, running, unlock
-from ui.terminal import plain, say, tell
+from ui.terminal import say, tell
 from vault.errors import StrongroomError
 
 _DEMO_QUESTIONS = 3
@@ -127,23 +127,3 @@ def _show(given: Given, papers: Path, url: str) -> None:
             f"ask more at {url}",
             f"(opens once; should the page ask later: the passphrase is {passphrase}; Ctrl-C deletes it all)",
         )
-
-
-# --- verify ---------------------------------------------------------------------------------------------------------
-
-
-def verify(given: Given, options: argparse.Namespace) -> int:
-    """Try the protection on this machine, and the vault's."""
-    del options
-    from ui import verify as checks
-
-    found = checks.run(given)
-    if given.json:
-        from ui.terminal import say_json
-
-        say_json([{"name": each.name, "ok": each.ok, "detail": each.detail} for each in found])
-    else:
-        for each in found:
-            verdict = given.style.good("ok") if each.ok else given.style.bad("NOT")
-            say(f"{verdict:3}  {each.name}" + (f": {plain(each.detail)}" if each.detail else ""))
-    return 0 if all(each.ok for each in found) else 3

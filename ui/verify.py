@@ -1,219 +1,223 @@
 """Trying the protection out on the user's own machine: what must be refused is attempted, what must be noticed is done.
 
-Nothing of the vault is changed: what is tampered with are copies.
+Each part runs in a process of its own (`ui/apart.py`): the lock stays on for good, and the part that has the passphrase
+has nothing else. Nothing of the vault is changed, but the note of what came out; what is tampered with are copies, and
+a throwaway vault.
 """
 
 import contextlib
-import json
 import os
-import secrets
-import shutil
+import shlex
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ui import shown
-from ui.command_session import Given, require_vault, running
+from engine.verdict import CHANGED, PROGRAM, READABLE, Row, from_json
+from ui import apart
+from ui.apart import Apart, Line
+from ui.command_session import Given, running
 from vault.errors import DamagedVaultError, StrongroomError
 
-_MOST_COPIED_BYTES = 1 << 30  # of the database; a larger one is read, but not copied to be tampered with
-_IN_USE = "the vault's own checks were left out: it is open"
-_THREAD_SECONDS = 5.0
-_FLIPS = 64  # bits changed in the header, spread over it
+_MOST_COPIED_BYTES = 1 << 28  # of the database, to be tampered with; a larger one is read, but not copied
+_MOST_READ_BYTES = 8 << 30  # about a minute's reading
+_PROFILES = ("engine", "page", "zygote", "worker", "writer")
+_TRIES = 3  # for somebody who mistypes
+_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked through, not written to
+
+_OWN = Row("vault", CHANGED, "Your own vault is whole", "unknown", "")
+_REHEARSAL = Row("rehearsal", READABLE, "A throwaway Strongroom keeps its promises", "unknown", "tried to start one")
+_PROGRAM = Row("program", PROGRAM, "The parts are what was pinned", "unknown", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was tried."""
+def run(given: Given, say: Callable[[str], None] = lambda _words: None) -> dict[str, Any]:
+    """Try everything that can be tried here, and return the report; `say` hears what goes on. It is kept in the vault
+    where one could be opened."""
+    from engine import looking, verifying
 
-    name: str
-    ok: bool
-    detail: str = ""
-
-
-def run(given: Given) -> list[Check]:
-    """Try everything that can be tried here, the vault's part only where there is one. Locks this process for good."""
-    found = [_lock(profile) for profile in ("engine", "page", "worker")]
-    found += (at_work := _at_work(given))
-    if any(each.name == _IN_USE for each in at_work):
-        return found
-    try:
-        require_vault(given)
-    except StrongroomError:
-        return [*found, Check("the vault's own checks were left out", True, "there is no vault yet")]
-    from engine import lock
-
+    began = time.time()
     given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=given.state) as aside:
-        lock.limit_files(readable=None, writable=[given.vault, given.state, Path(os.devnull)])
-        lock.lock("engine")
-        return found + _vault(given, Path(aside))
+    parts: list[Apart] = []
+
+    def begin(work: Callable[[Line], Any]) -> Apart:
+        parts.append(apart.start(work))
+        return parts[-1]
+
+    with tempfile.TemporaryDirectory(dir=given.state, prefix="verify-") as aside:
+        try:
+            at_work = begin(lambda _: _at_work(given)).next()
+            rows, state = _rows(at_work, _OWN), at_work.get("state", "unknown")
+            own = begin(lambda line: _own_vault(given, Path(aside), line)) if state == "locked" else None
+            opened = own.next() if own else {}  # it may ask for the passphrase: nothing else is told meanwhile
+            say("making a throwaway Strongroom and trying it out: about half a minute")
+            program = begin(lambda _: _as_rows(looking.program()))
+            rehearsal = begin(lambda _: _rehearse(Path(aside)))
+            rows += [row for profile in _PROFILES for row in _rows(begin(_lock(profile)).next(), _no_lock(profile))]
+            rows += _rows(rehearsal.next(), _REHEARSAL) + _rows(program.next(), _PROGRAM)
+            rows += looking.this_machine(given.vault)
+            if own:
+                rows += _rows(own.next() if "error" not in opened else opened, _OWN)
+            report = verifying.report(rows, began, "command")
+            if own:
+                own.tell(report)
+            elif state == "open":
+                begin(lambda _: _keep(given, report)).next()
+        except BaseException:
+            for part in parts:
+                part.end(now=True)
+            raise
+        for part in parts:
+            part.end()
+    return report
 
 
-def _at_work(given: Given) -> list[Check]:
-    """What holds the processes that run for this vault."""
+def _as_rows(rows: list[Row], **more: Any) -> dict[str, Any]:
+    return {"rows": [each.to_json() for each in rows], **more}
+
+
+def _rows(told: Any, otherwise: Row) -> list[Row]:
+    """The rows of a part. Where it failed, `otherwise` says what was not tried, with the reason."""
+    if "error" in told:
+        return [replace(otherwise, found=told["error"])]
+    return from_json(told["rows"])
+
+
+# --- what runs already ------------------------------------------------------------------------------------------------
+
+
+def _at_work(given: Given) -> dict[str, Any]:
+    """What holds the processes that run for this vault, and what their engine can say of it; `state` of the vault:
+    none, locked or open."""
+    from engine import looking, proving
+    from vault.vault import HEADER_NAME
+
+    if not (given.vault / HEADER_NAME).exists():
+        return _as_rows([replace(_OWN, found="there is no vault yet: `strongroom init` makes one")], state="none")
     with running(given) as client:
         if client is None:
-            return []
+            return _as_rows(proving.closed(given.vault), state="locked")
         held = client.call("protection")
-        opened = client.call("status")["state"] == "open"
-    until = time.monotonic() + _THREAD_SECONDS
-    while threading.active_count() > 1 and time.monotonic() < until:
-        time.sleep(0.01)  # the client's own thread: files can be limited only where there is one
-    told = ", ".join(f"{name}: {len(report.get('refused', ()))} ways refused" for name, report in held.items())
-    found = [Check("the processes that run now are locked", bool(held), told)]
-    return [*found, Check(_IN_USE, True, "`strongroom lock` first")] if opened else found
-
-
-def _lock(profile: Any) -> Check:
-    """In a child, because the lock stays on for good."""
-    from engine import lock
-
-    def inside() -> dict[str, Any]:
-        if profile != "worker":
-            return lock.lock(profile).to_json()
-        lock.limit_files(readable=(), writable=())
-        report = lock.lock("worker", verify=False)  # it would look at /proc, which a worker may not
-        refused = lock.probe()
-        with contextlib.suppress(PermissionError):
-            os.close(os.open("/etc/passwd", os.O_RDONLY))
-            return {"error": "a file could be opened"} if report.landlock else {**report.to_json(), "refused": refused}
-        return {**report.to_json(), "refused": (*refused, "open a file")}
-
-    name = f"the lock of the {profile} holds"
-    report = _in_child(inside)
-    if "error" in report:
-        return Check(name, False, report["error"])
-    missing = f"; not held here: {', '.join(report['missing'])}" if report["missing"] and profile == "worker" else ""
-    return Check(name, bool(report["refused"]), f"refused: {', '.join(report['refused'])}{missing}")
-
-
-def _in_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read_end)
-        try:
-            result = work()
-        except StrongroomError as error:
-            result = {"error": error.message}
-        except OSError as error:
-            result = {"error": str(error)}
-        finally:
-            with contextlib.suppress(OSError, NameError):
-                os.write(write_end, json.dumps(result).encode())
-            os._exit(0)
-    os.close(write_end)
-    with open(read_end, "rb") as pipe:
-        told = pipe.read()
-    os.waitpid(pid, 0)
-    answer: dict[str, Any] = json.loads(told) if told else {"error": "the child ended without an answer"}
-    return answer
-
-
-def _vault(given: Given, aside: Path) -> list[Check]:
-    from vault import keys, store
-    from vault.failures import WrongPassphraseError
-    from vault.vault import HEADER_NAME, Vault
-
-    found = [_modes(given.vault)]
-    raw = (given.vault / HEADER_NAME).read_bytes()
-    header = keys.Header.from_bytes(raw)
-    found.append(_noticed(
-        "a wrong passphrase opens nothing",
-        lambda: keys.unlock_with_passphrase(header, secrets.token_hex(16)), WrongPassphraseError,
-    ))  # fmt: skip
-    flips = [(at * len(raw) // _FLIPS, 1 << (at % 8)) for at in range(_FLIPS)]
-    missed = [place for place, bit in flips if not _header_refused(raw, place, bit)]
-    found.append(
-        Check("a changed bit in the header is noticed", not missed, f"{_FLIPS - len(missed)} of {_FLIPS} tried")
-    )
-
-    newest = "the database is the newest that this machine has seen"
-    try:
-        vault = Vault.open(given.vault, given.passphrase.get(), state=given.state, accept_older=given.accept_older)
-    except DamagedVaultError as error:
-        return [*found, Check(newest, False, error.message)]
-    try:
-        found.append(Check(newest, not given.accept_older, "not asked" if given.accept_older else ""))
-        with vault.read() as db:
-            damage = db.execute("PRAGMA integrity_check(1)").get
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        found.append(
-            Check("every page of the database is as it was written", damage == "ok", "" if damage == "ok" else damage)
+        rows = [looking.process(name, report, where="running") for name, report in held.items()]
+        status = client.call("status")
+        if status["state"] == "locked":
+            return _as_rows([*rows, *proving.closed(given.vault)], state="locked")
+        if status.get("idle_locked"):
+            why = "its engine waits for your passphrase: `strongroom unlock`, and then this once more"
+            return _as_rows([*rows, *proving.closed(given.vault), replace(_OWN, found=why)], state="waits")
+        rows += from_json(client.call("verify.vault")["rows"])
+        why = "your vault is open: `strongroom lock` first, to have it tried on a copy as well"
+        return _as_rows(
+            [*rows, replace(_OWN, claim="A copy of your vault can be tampered with", found=why)], state="open"
         )
-        database = given.vault / store.name(vault.header.epoch)
-        found.append(_noticed_plain(database))
-        found.append(_tampered(database, aside, vault.database_key))
+
+
+def _keep(given: Given, report: dict[str, Any]) -> dict[str, Any]:
+    with running(given) as client:
+        if client is not None:
+            client.call("verify.keep", report=report)
+    return {}
+
+
+# --- the lock ---------------------------------------------------------------------------------------------------------
+
+
+def _no_lock(profile: str) -> Row:
+    from engine import looking
+
+    return looking.process(profile, {"error": "the process that tried ended without an answer"}, where="lock")
+
+
+def _lock(profile: Any) -> Callable[[Line], dict[str, Any]]:
+    """Try a kind of process's lock; in a child, because it stays on for good."""
+
+    def inside(_line: Line) -> dict[str, Any]:
+        from engine import lock, looking
+
+        try:
+            report = _locked(lock, profile)
+        except lock.LockError as error:
+            report = {"error": error.message}
+        return _as_rows([looking.process(profile, report, where="lock")])
+
+    return inside
+
+
+def _locked(lock: Any, profile: str) -> dict[str, Any]:
+    # As the launcher and the zygote do it, each kind in its way.
+    if profile in ("page", "zygote"):
+        lock.limit_files(readable=lock.program_folders(), writable=[Path(os.devnull)])
+    if profile == "engine":
+        lock.limit_files(readable=None, writable=[Path(os.devnull)])
+    if profile not in ("worker", "writer"):
+        report: dict[str, Any] = lock.lock(profile).to_json()
+        return report
+    lock.limit_files(readable=(), writable=())
+    report = lock.lock(profile, verify=False).to_json()  # it would look at /proc, which these may not
+    refused = lock.probe()
+    with contextlib.suppress(PermissionError):
+        os.close(os.open("/etc/passwd", os.O_RDONLY))
+        return {"error": "a file could be opened"} if report["landlock"] else {**report, "refused": refused}
+    return {**report, "refused": (*refused, "open a file")}
+
+
+# --- a throwaway Strongroom, and the user's own vault -----------------------------------------------------------------
+
+
+def _rehearse(aside: Path) -> dict[str, Any]:
+    from engine import rehearsal
+
+    folder = aside / "rehearsal"
+    folder.mkdir(mode=0o700)
+    return _as_rows(rehearsal.rehearse(folder, [Path(each) for each in _TEMPORARY]))
+
+
+def _own_vault(given: Given, aside: Path, line: Line) -> dict[str, Any]:
+    """Open the vault in this process, locked as an engine is, and try it. Tells when it is open, then its rows, and
+    keeps the report that it is told after that."""
+    from engine import lock, proving
+
+    lock.limit_files(readable=None, writable=[given.vault, given.state, Path(os.devnull)])
+    lock.lock("engine")
+    newest = Row(
+        "vault.newest", CHANGED, "Your database is the newest that this machine has seen", "held",
+        "compared it with what was noted at its last change, in two places", "it is",
+        f"strongroom --vault {shlex.quote(str(given.vault))} list", "no word of an older database",
+    )  # fmt: skip
+    try:
+        vault = _opened(given)
+    except DamagedVaultError as error:
+        line.tell({})
+        return _as_rows([replace(newest, result="not held", found=error.message)])
+    try:
+        line.tell({})
+        if given.accept_older:
+            newest = replace(newest, result="unknown", found="not asked: --accept-older was given")
+        rows = [newest]
+        rows += proving.opened(vault, aside, most_copied=_MOST_COPIED_BYTES, most_read=_MOST_READ_BYTES)
+        with vault.read():  # nothing is written to it meanwhile, and its log is empty
+            rows.append(proving.purged_on_a_copy(given.vault, given.passphrase.get(), aside, most=_MOST_COPIED_BYTES))
+        line.tell(_as_rows(rows))
+        report = line.next()
+        if report is not None:
+            proving.keep(vault, report)
     finally:
         vault.close()
-    return found
+    return {}
 
 
-def _modes(folder: Path) -> Check:
-    loose = [each.name for each in [folder, *folder.iterdir()] if each.stat().st_mode & 0o077]
-    return Check("only you can enter the vault's folder", not loose, ", ".join(loose))
+def _opened(given: Given) -> Any:
+    from ui.terminal import plain, tell
+    from vault.failures import WrongPassphraseError
+    from vault.vault import Vault
 
-
-def _header_refused(raw: bytes, place: int, bit: int) -> bool:
-    from vault import keys
-
-    changed = bytearray(raw)
-    changed[place] ^= bit
-    try:
-        keys.Header.from_bytes(bytes(changed))
-    except StrongroomError:
-        return True
-    return False
-
-
-def _noticed(name: str, attempt: Callable[[], object], expected: type[StrongroomError]) -> Check:
-    try:
-        attempt()
-    except expected:
-        return Check(name, True)
-    return Check(name, False)
-
-
-def _noticed_plain(database: Path) -> Check:
-    from vault import store
-
-    name = "the database begins with nothing that SQLite would know"
-    try:
-        store.check_encrypted(database)
-    except StrongroomError as error:
-        return Check(name, False, error.message)
-    return Check(name, True, shown.size(database.stat().st_size))
-
-
-def _tampered(database: Path, aside: Path, key: bytes) -> Check:
-    """One bit in the middle of a copy."""
-    from vault import store
-    from vault.failures import explained
-
-    name = "a changed bit in the database is noticed"
-    size = database.stat().st_size
-    if size > _MOST_COPIED_BYTES:
-        return Check(name, True, "not tried: the database is too large to copy")
-    copy = aside / database.name
-    shutil.copyfile(database, copy)
-    with copy.open("r+b") as file:
-        file.seek(size // 2)
-        byte = file.read(1)[0]
-        file.seek(size // 2)
-        file.write(bytes([byte ^ 1]))
-    try:
-        with explained(aside):
-            db = store.open_readonly(copy, key)
-            try:
-                ok = db.execute("PRAGMA integrity_check(1)").get == "ok"
-            finally:
-                db.close()
-    except DamagedVaultError:
-        ok = False
-    copy.unlink()
-    return Check(name, not ok)
+    for tries_left in range(_TRIES - 1, -1, -1):
+        try:
+            return Vault.open(given.vault, given.passphrase.get(), state=given.state, accept_older=given.accept_older)
+        except WrongPassphraseError as error:
+            given.passphrase.forget()
+            if given.passphrase.file or not tries_left:
+                raise
+            tell(f"strongroom: {plain(error.message)}")
+    raise StrongroomError("the passphrase was not given")

@@ -1,30 +1,54 @@
 """Wrong passphrases slow down: the count is kept in the user's state folder, beside the anchor."""
 
 import contextlib
+import fcntl
 import json
+import os
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from vault.failures import TooManyAttemptsError
-from vault.files import read_small, write_atomically
+from vault.files import read_small, system_errors, write_atomically
 
 FILE_NAME = "attempts"
 FREE = 3  # typing errors
 LONGEST_SECONDS = 60.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def begin(path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the time is. Nobody but the kernel sets `up`, and it means something only within one run of the machine,
+    which `boot` names; where the system names none, the time of day has to do."""
+
+    day: Callable[[], float] = time.time
+    """seconds since 1970, as the user may set them"""
+    up: Callable[[], float] = lambda: time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    """seconds since the machine started"""
+    boot: Callable[[], str] = lambda: _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+
+
+SYSTEM = Clock()
+
+
+def begin(path: Path, clock: Clock = SYSTEM) -> None:
     """Count an attempt before it is made, so that attempts side by side count too.
 
     Raises TooManyAttemptsError while the wait after the last one is not over. This slows down someone at the
     keyboard; whoever can run programs as the user could remove the file, and is held up by the key derivation alone.
     """
-    failed, last = _read(path)
-    now = time.time()
-    wait = delay_seconds(failed) - (now - last)
-    if 0 < wait <= LONGEST_SECONDS:  # more than that: the clock was set back
-        raise TooManyAttemptsError(failed, wait)
-    write_atomically(path, json.dumps({"failed": failed + 1, "last": now}).encode())
+    with _alone(path.parent):
+        failed, elapsed = _read(path, clock)
+        wait = delay_seconds(failed) - elapsed
+        # A clock that was set back must not lock out for longer than the wait, nor end it: it begins anew, once.
+        told = {"day": clock.day(), "up": clock.up(), "boot": clock.boot()}
+        if wait > 0:
+            if elapsed < 0:
+                write_atomically(path, json.dumps({"failed": failed, **told}).encode())
+            raise TooManyAttemptsError(failed, min(wait, delay_seconds(failed)))
+        write_atomically(path, json.dumps({"failed": failed + 1, **told}).encode())
 
 
 def succeeded(path: Path) -> None:
@@ -38,9 +62,27 @@ def delay_seconds(failed: int) -> float:
     return 0.0 if failed < FREE else min(2.0 ** (failed - FREE + 1), LONGEST_SECONDS)
 
 
-def _read(path: Path) -> tuple[int, float]:
+def _read(path: Path, clock: Clock) -> tuple[int, float]:
+    """The failures, and the seconds since the last: negative where the clock says that it is yet to come."""
     try:
         found = json.loads(read_small(path, 1000))
-        return min(max(int(found["failed"]), 0), 1000), float(found["last"])
-    except (FileNotFoundError, ArithmeticError, ValueError, KeyError, TypeError):
+        failed = min(max(int(found["failed"]), 0), 1000)
+        boot = str(found.get("boot", ""))
+        if boot and boot == clock.boot():
+            return failed, clock.up() - float(found["up"])
+        # The machine was started anew, or the vault's state came from another one. `last` is what it was called before.
+        return failed, clock.day() - float(found.get("day", found.get("last")))
+    except (FileNotFoundError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return 0, 0.0
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One attempt after the other is counted, also of several processes."""
+    with system_errors(folder, "read"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -60,6 +60,23 @@ class WrongRecoveryCodeError(StrongroomError):
         )
 
 
+class WrongKeyringSecretError(StrongroomError):
+    """The system's keyring keeps a secret, but no slot of this header opens with it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "what the system's keyring keeps does not open this vault",
+            "give the passphrase; `strongroom keyring on` puts a new secret there, `strongroom keyring off` removes it",
+        )
+
+
+class KeyringAloneError(StrongroomError):
+    """The system's keyring opens the vault at login, and nothing more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the system's keyring {what}", "give the passphrase or the recovery code")
+
+
 class RecoveryCodeTypingError(StrongroomError):
     """The code's own checksums say that it was not typed as it was shown."""
 
@@ -143,6 +160,7 @@ class VaultFullError(StrongroomError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"the disk of {folder} is full: the last change was not kept", "free some space and go on")
+        self.folder = folder
 
 
 class FailingDiskError(StrongroomError):

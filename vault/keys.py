@@ -4,28 +4,33 @@ import hashlib
 import hmac
 import secrets
 import struct
-import time
-import unicodedata
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from vault import recovery_code
-from vault.errors import DamagedVaultError, StrongroomError
+from vault.derivation import CEILING, FLOOR, KdfCost, calibrated, check_cost, derive
+from vault.errors import DamagedVaultError
 from vault.failures import (
     NewerVaultError,
     RecoveryCodeTypingError,
     WeakPassphraseError,
+    WrongKeyringSecretError,
     WrongPassphraseError,
     WrongRecoveryCodeError,
 )
 
+__all__ = ["CEILING", "FLOOR", "Header", "KdfCost", "Keys", "Slot", "calibrated", "check_cost", "derive"]
+
 MAGIC = b"strongrm"
 VERSION = 1
-PASSPHRASE, RECOVERY_CODE = 1, 2
+PASSPHRASE, RECOVERY_CODE, KEYRING = 1, 2, 3
 """kinds of slots"""
 MINIMUM_PASSPHRASE = 8  # characters; short of it, Argon2id at one second a guess does not hold a week
 
+KEYRING_PREFIX = "strongroom-keyring-"
+"""with 64 hex digits after it: what the system's keyring keeps, and gives in the passphrase's place"""
+
 _ARGON2ID, _HKDF = 1, 2
+_KINDS = ((PASSPHRASE, _ARGON2ID), (RECOVERY_CODE, _HKDF), (KEYRING, _HKDF))
 _PREFIX = struct.Struct(">8sHHI16sQ")  # magic, version, slots, epoch, vault id, revision
 _SLOT = struct.Struct(">BBBxII32s12s48s")  # kind, derivation, lanes, 0, memory, passes, salt, nonce, sealed root key
 _SLOT_PUBLIC = 56  # bytes of a slot before its ciphertext
@@ -36,23 +41,10 @@ MAXIMUM_SLOTS = 8
 MAXIMUM_BYTES = _PREFIX.size + MAXIMUM_SLOTS * _SLOT.size + _KEYS.size + _SEAL + _CHECKSUM
 
 
-class KdfCost(NamedTuple):
-    """What one Argon2id derivation costs (RFC 9106): memory in KiB, passes over it, lanes computed side by side."""
-
-    memory_kib: int
-    passes: int
-    lanes: int = 4
-
-
-FLOOR = KdfCost(64 * 1024, 3)  # RFC 9106's second recommendation; a header that asks for less was weakened
-CEILING = KdfCost(4 * 1024 * 1024, 256, 16)
-CEILING_KIB_PASSES = 64 * 1024 * 1024  # memory × passes: about a minute and a half on 2 cores; more is an attack
-DEFAULT_MEMORY_KIB = 256 * 1024
-
-
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One way to the root key. `cost` is None for a recovery code, whose 140 random bits need no slow derivation."""
+    """One way to the root key. `cost` is None for a recovery code and for the system's keyring, whose 140 and 256
+    random bits need no slow derivation."""
 
     kind: int
     cost: KdfCost | None
@@ -76,7 +68,7 @@ class Slot:
         kind, derivation, lanes, memory, passes, salt, nonce, sealed = _SLOT.unpack(data)
         cost = KdfCost(memory, passes, lanes) if derivation == _ARGON2ID else None
         slot = cls(kind, cost, salt, nonce, sealed)
-        if (kind, derivation) not in ((PASSPHRASE, _ARGON2ID), (RECOVERY_CODE, _HKDF)):
+        if (kind, derivation) not in _KINDS:
             raise _damaged(f"a key slot has the unknown kind {kind}, derivation {derivation}")
         if cost:
             check_cost(cost)
@@ -113,8 +105,8 @@ class Header:
             16     16  vault id, random
             32      8  revision: one more at every change of this file, recorded in the anchor
             40  n×104  slots
-                       0   1  kind: 1 passphrase, 2 recovery code
-                       1   1  derivation: 1 Argon2id version 0x13 (kind 1), 2 HKDF-SHA256 (kind 2)
+                       0   1  kind: 1 passphrase, 2 recovery code, 3 secret in the system's keyring
+                       1   1  derivation: 1 Argon2id version 0x13 (kind 1), 2 HKDF-SHA256 (kinds 2 and 3)
                        2   1  lanes (0 for HKDF)
                        3   1  0
                        4   4  memory in KiB (0 for HKDF)
@@ -127,10 +119,10 @@ class Header:
              …     32  seal: HMAC-SHA256 over everything before it
              …      8  checksum: first bytes of SHA-256 over everything before it
 
-    Keys. Slot: Argon2id of the passphrase (Unicode NFC, UTF-8), or HKDF of the code's 18 bytes, with the slot's salt
-    and the info "strongroom slot". From the root key by HKDF-SHA256 without salt: "strongroom wrap" encrypts the two
-    keys, "strongroom seal" makes the seal. The associated data of a slot is bytes 0–9, the vault id, and the slot's
-    own first 56 bytes; that of the two keys is bytes 0–9, the vault id and the epoch.
+    Keys. Slot: Argon2id of the passphrase (Unicode NFC, UTF-8), or HKDF of the code's 18 bytes or the keyring's 32,
+    with the slot's salt and the info "strongroom slot". From the root key by HKDF-SHA256 without salt: "strongroom
+    wrap" encrypts the two keys, "strongroom seal" makes the seal. The associated data of a slot is bytes 0–9, the vault
+    id, and the slot's own first 56 bytes; that of the two keys is bytes 0–9, the vault id and the epoch.
 
     Why a slot does not take the whole header as associated data: changing the passphrase changes the header, and the
     recovery code is not at hand then to encrypt its slot anew. So a slot authenticates what is used before the root
@@ -177,6 +169,10 @@ class Header:
         nonce, sealed = _KEYS.unpack_from(data, keys_at)
         return cls(vault_id, epoch, revision, slots, nonce, sealed, data[-_SEAL - _CHECKSUM : -_CHECKSUM])
 
+    def has(self, kind: int) -> bool:
+        """Whether there is a slot of that kind."""
+        return any(slot.kind == kind for slot in self.slots)
+
     def slot(self, kind: int) -> Slot:
         """The first slot of that kind."""
         return next(slot for slot in self.slots if slot.kind == kind)
@@ -207,6 +203,25 @@ def unlock_with_code(header: Header, code: bytes) -> Keys:
     raise WrongRecoveryCodeError
 
 
+def as_keyring(secret: str) -> bytes | None:
+    """The 32 bytes of a secret that a keyring keeps, or None for what is no such secret."""
+    if not secret.startswith(KEYRING_PREFIX):
+        return None
+    try:
+        kept = bytes.fromhex(secret.removeprefix(KEYRING_PREFIX))
+    except ValueError:
+        return None
+    return kept if len(kept) == 32 and secret == KEYRING_PREFIX + kept.hex() else None
+
+
+def unlock_with_keyring(header: Header, kept: bytes) -> Keys:
+    """The keys. Raises WrongKeyringSecretError, DamagedVaultError as above."""
+    for slot in header.slots:
+        if slot.kind == KEYRING and (root := _open_slot(header, slot, _hkdf_slot(kept, slot.salt))):
+            return _unwrapped(header, root)
+    raise WrongKeyringSecretError
+
+
 def unlock_with_passphrase(header: Header, passphrase: str) -> Keys:
     """The keys, after one key derivation. Raises WrongPassphraseError, DamagedVaultError as above."""
     for slot in header.slots:
@@ -227,14 +242,32 @@ def with_passphrase(header: Header, keys: Keys, passphrase: str, cost: KdfCost |
 def with_recovery_code(header: Header, keys: Keys) -> tuple[Header, str]:
     """The header with another recovery code, and that code; the old code no longer opens it."""
     new_slot, code = _recovery_slot(header, keys)
-    slots = tuple(slot for slot in header.slots if slot.kind != RECOVERY_CODE)
-    return _changed(header, keys, (*slots, new_slot)), code
+    return _changed(header, keys, (*without(header, RECOVERY_CODE), new_slot)), code
+
+
+def with_keyring(header: Header, keys: Keys) -> tuple[Header, str]:
+    """The header with a slot for the system's keyring, and what the keyring is to keep; one that was there ends."""
+    kept = secrets.token_bytes(32)
+    slot = Slot(KEYRING, None, secrets.token_bytes(32), secrets.token_bytes(12), bytes(48))
+    slot = _closed(header, slot, _hkdf_slot(kept, slot.salt), keys.root)
+    return _changed(header, keys, (*without(header, KEYRING), slot)), KEYRING_PREFIX + kept.hex()
+
+
+def without_keyring(header: Header, keys: Keys) -> Header:
+    """The header without that slot: what the keyring keeps opens nothing any more."""
+    return _changed(header, keys, without(header, KEYRING))
+
+
+def without(header: Header, kind: int) -> tuple[Slot, ...]:
+    """The slots but for those of a kind."""
+    return tuple(slot for slot in header.slots if slot.kind != kind)
 
 
 def renewed(
     header: Header, keys: Keys, passphrase: str, epoch: int, cost: KdfCost | None = None
 ) -> tuple[Header, Keys, str]:
-    """New root key, database key, passphrase slot and recovery code, for the database file of `epoch`.
+    """New root key, database key, passphrase slot and recovery code, for the database file of `epoch`; a slot for the
+    system's keyring ends.
 
     Whoever knows an old secret and kept an old header opens old copies of the database with them, but nothing written
     since.
@@ -263,44 +296,8 @@ def check_passphrase(passphrase: str) -> None:
         raise WeakPassphraseError("repeats one or two characters")
     if recovery_code.looks_like_code(passphrase):
         raise WeakPassphraseError("looks like a recovery code")
-
-
-def check_cost(cost: KdfCost) -> None:
-    """Raises DamagedVaultError below the floor (a weakened header) and above the ceiling (one that never ends)."""
-    memory, passes, lanes = cost
-    if memory < FLOOR.memory_kib or passes < FLOOR.passes or not 1 <= lanes <= CEILING.lanes:
-        raise _damaged(f"it asks for too weak a key derivation ({memory // 1024} MiB, {passes} passes)")
-    if memory > CEILING.memory_kib or passes > CEILING.passes or memory * passes > CEILING_KIB_PASSES:
-        raise _damaged(f"it asks for an absurd key derivation ({memory // 1024} MiB, {passes} passes)")
-
-
-def calibrated(target_seconds: float = 1.0, memory_kib: int = DEFAULT_MEMORY_KIB) -> KdfCost:
-    """The cost that takes about `target_seconds` here: `memory_kib` of memory, and as many passes as fit, 3 at least.
-
-    Measured on a quarter of the memory, because the time is linear in memory × passes.
-    """
-    probe = KdfCost(FLOOR.memory_kib, FLOOR.passes)
-    started = time.perf_counter()
-    derive("a passphrase to measure with", bytes(32), probe)
-    a_pass_seconds = (time.perf_counter() - started) / probe.passes * memory_kib / probe.memory_kib
-    passes = min(max(round(target_seconds / a_pass_seconds), FLOOR.passes), 32)
-    return KdfCost(memory_kib, passes)
-
-
-def derive(passphrase: str, salt: bytes, cost: KdfCost) -> bytes:
-    """Argon2id (RFC 9106) of a passphrase to 32 bytes."""
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    # NFC, so that a passphrase typed on another system is the same bytes; surrogates come from undecodable input.
-    text = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
-    memory, passes, lanes = cost
-    try:
-        kdf = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory)
-        return kdf.derive(text)
-    except MemoryError:
-        raise StrongroomError(
-            f"not enough memory to derive the key: it takes {memory // 1024} MiB", "close other programs"
-        ) from None
+    if passphrase.startswith(KEYRING_PREFIX):
+        raise WeakPassphraseError("looks like what a keyring keeps")
 
 
 def _with_slots(header: Header, keys: Keys, passphrase: str, cost: KdfCost) -> tuple[Header, str]:

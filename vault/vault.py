@@ -18,6 +18,7 @@ from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import (
     ForkedVaultError,
+    KeyringAloneError,
     NewerVaultError,
     OlderVaultError,
     OldPagesError,
@@ -248,16 +249,38 @@ class Vault:
         An old header, if someone kept one, still opens with the old passphrase: `revoke` is against that.
         """
         with self._lock:
-            opened = unlock(self.header, secret, self.state)
+            opened = self._shown(secret)
             self._replace_header(keys.with_passphrase(self.header, opened, passphrase, cost))
 
     def new_recovery_code(self, secret: str) -> str:
         """Replace the recovery code and return the new one; the passphrase stays."""
         with self._lock:
-            opened = unlock(self.header, secret, self.state)
+            opened = self._shown(secret)
             header, code = keys.with_recovery_code(self.header, opened)
             self._replace_header(header)
         return code
+
+    def keyring_on(self, secret: str) -> str:
+        """Add a slot for the system's keyring; return what that is to keep. `secret` is the passphrase or the code."""
+        with self._lock:
+            header, kept = keys.with_keyring(self.header, self._shown(secret))
+            self._replace_header(header)
+        return kept
+
+    def keyring_off(self) -> bool:
+        """Remove that slot; return whether there was one. What the keyring keeps opens nothing any more, but an old
+        header, in a backup say: `revoke` is against that."""
+        with self._lock:
+            if not self.header.has(keys.KEYRING):
+                return False
+            self._replace_header(keys.without_keyring(self.header, self._keys))
+        return True
+
+    def _shown(self, secret: str) -> Keys:
+        """The keys, for somebody who shows anew that they know a secret. Raises KeyringAloneError for the keyring's."""
+        if keys.as_keyring(secret):
+            raise KeyringAloneError("cannot change what opens the vault")
+        return unlock(self.header, secret, self.state)
 
     def revoke(self, secret: str, passphrase: str, *, cost: KdfCost | None = None) -> str:
         """New passphrase, recovery code, root key and database key; returns the recovery code.
@@ -268,7 +291,7 @@ class Vault:
         the vault as it was, one after it as it is to be.
         """
         with self.copying:
-            opened = unlock(self.header, secret, self.state)
+            opened = self._shown(secret)
             shred.abandon(self)
             epoch = self.header.epoch + 1
             path = self.folder / store.name(epoch)
@@ -504,6 +527,8 @@ def unlock(header: Header, secret: str, own_state: Path) -> Keys:
     """The keys, with wrong attempts counted and slowed down in this vault's state folder."""
     if code := keys.as_code(secret):  # 140 random bits: guessing them needs no slowing down
         return keys.unlock_with_code(header, code)
+    if kept := keys.as_keyring(secret):
+        return keys.unlock_with_keyring(header, kept)
     counter = own_state / attempts.FILE_NAME
     attempts.begin(counter)
     opened = keys.unlock_with_passphrase(header, secret)

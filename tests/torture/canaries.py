@@ -322,7 +322,7 @@ def write_large(path: Path, canaries: Canaries, messages: int) -> None:
             file.write(b"From - Sat May  3 10:12:00 2025\n")
             file.write(
                 mail(canaries, number)
-                if number % 100 == 0
+                if number % 10 == 0
                 else f"From: a@example.org\nTo: b@example.net\nDate: Sat, 3 May 2025 10:12:00 +0200\nSubject: Number {number}\n"
                 f"Message-ID: <{number}.large@example.org>\n\n{filling.format(told, number)}\n".encode()
             )

@@ -181,7 +181,7 @@ class Guard:
     def _is_ours(self, scope: Scope, headers: "_Headers") -> bool:
         if self._uid is not None:
             client = scope.get("client")
-            if client is None or peer_uid(client[1], self._port) != self._uid:
+            if client is None or peer_uid(client[0], client[1], self._port) != self._uid:
                 return False
         if headers.only("host") != self._host:
             return False
@@ -297,22 +297,33 @@ async def _close(send: Send) -> None:
     await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
 
-def peer_uid(client_port: int, server_port: int) -> int | None:
-    """The owner of the socket at the other end of a connection from 127.0.0.1:`client_port`, None if there is none.
+def peer_uid(client: str, client_port: int, server_port: int) -> int | None:
+    """The owner of the socket at the other end of a connection from `client`:`client_port` to 127.0.0.1:`server_port`.
+
+    None if there is none, or if it was closed already: the kernel then gives it to root. All of 127.0.0.0/8 is this
+    machine, so that the number alone would let somebody at 127.0.0.2 pass for the browser at 127.0.0.1.
 
     From `/proc/net/tcp` and, for a client that speaks IPv4 through an IPv6 socket, `/proc/net/tcp6` (proc(5)):
-    addresses are hexadecimal in the machine's byte order, and the eighth column is the owner.
+    addresses are hexadecimal in the machine's byte order, the eighth column is the owner, the tenth the inode.
     """
-    here = "0100007F" if sys.byteorder == "little" else "7F000001"
     mapped = "0000000000000000" + ("FFFF0000" if sys.byteorder == "little" else "0000FFFF")
+    try:
+        there, here = _in_proc(client), _in_proc("127.0.0.1")
+    except OSError:  # no IPv4 address
+        return None
     for table, prefix in (("/proc/net/tcp", ""), ("/proc/net/tcp6", mapped)):
-        ends = [f"{prefix}{here}:{client_port:04X}", f"{prefix}{here}:{server_port:04X}"]
+        ends = [f"{prefix}{there}:{client_port:04X}", f"{prefix}{here}:{server_port:04X}"]
         try:
             with open(table, encoding="ascii") as rows:
                 for row in rows:
                     columns = row.split()
                     if columns[1:3] == ends:
-                        return int(columns[7])
+                        return int(columns[7]) if columns[9] != "0" else None
         except FileNotFoundError:
             continue
     return None
+
+
+def _in_proc(address: str) -> str:
+    """An IPv4 address as /proc writes it. Raises OSError."""
+    return f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}"

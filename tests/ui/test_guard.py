@@ -261,11 +261,28 @@ def test_the_owner_of_a_connection_is_found():
                 os._exit(0)
         connection, (_, port) = server.accept()
         try:
-            assert peer_uid(port, server.getsockname()[1]) == (os.getuid() or 65534)
-            assert peer_uid(port, 1) is None
+            assert peer_uid("127.0.0.1", port, server.getsockname()[1]) == (os.getuid() or 65534)
+            assert peer_uid("127.0.0.1", port, 1) is None
+            assert peer_uid("127.0.0.2", port, server.getsockname()[1]) is None
+            assert peer_uid("not an address", port, server.getsockname()[1]) is None
         finally:
             connection.close()
             os.waitpid(child, 0)
+
+
+def test_a_client_at_another_address_of_this_machine_does_not_pass_for_the_one_that_has_its_port():
+    """Somebody may come from 127.0.0.2 with the very port number that the browser has at 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as browser, socket.socket() as other:
+        browser.connect(server.getsockname())
+        server.accept()[0].close()
+        port = browser.getsockname()[1]
+        other.bind(("127.0.0.2", port))
+        other.connect(server.getsockname())
+        _, client = server.accept()
+        assert client == ("127.0.0.2", port)
+        assert peer_uid(*client, server.getsockname()[1]) == os.getuid()
+        other.close()  # its row has no inode any more, and is said to be root's
+        assert peer_uid(*client, server.getsockname()[1]) is None
 
 
 @pytest.mark.parametrize(("allowed", "status"), [(0, 403), (1, 200)])

@@ -1,21 +1,43 @@
 """The guard in front of the real page: each way in that is not a person's own browser, tried on the running program."""
 
+import hashlib
+import hmac
 import http.client
 import itertools
 import socket
 
 import pytest
 
-HOSTS = {"own": "{host}", "localhost": "localhost:{port}", "number": "127.0.0.1:{port}", "rebound": "evil.example"}
+# Every combination of these is tried. A value in braces is filled in; None: the header is not sent.
+HOSTS = {
+    "own": "{host}",
+    "none": None,
+    "twice": ["{host}", "evil.example"],
+    "localhost": "localhost:{port}",
+    "number": "127.0.0.1:{port}",
+    "other label": "0123456789abcdef.localhost:{port}",
+    "no port": "{label}.localhost",
+    "rebound": "evil.example:{port}",
+    "longer": "{label}.localhost.evil.example:{port}",
+}
 ORIGINS = {
     "own": "http://{host}",
     "none": None,
     "null": "null",
-    "other port": "http://localhost:{port}",
+    "other port": "http://{label}.localhost:1",
+    "number": "http://127.0.0.1:{port}",
     "evil": "https://evil.example",
+    "twice": ["http://{host}", "https://evil.example"],
 }
-COOKIES = {"own": "{cookie}", "none": None, "made up": "strongroom=abc.{zeros}"}
-MATRIX = list(itertools.product(HOSTS, ORIGINS, COOKIES))
+COOKIES = {
+    "own": "{cookie}",
+    "none": None,
+    "made up": "strongroom=abc.{zeros}",
+    "of another start": "{foreign}",
+    "its beginning": "{beginning}",
+}
+TOKENS = {"none": "", "fresh": "?token={fresh}", "used": "?token={used}", "made up": "?token={zeros}"}
+MATRIX = list(itertools.product(HOSTS, ORIGINS, COOKIES, TOKENS))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +52,8 @@ def _get(strongroom, path, headers, method="GET"):
     asked = http.client.HTTPConnection("127.0.0.1", strongroom.port, timeout=20)
     try:
         asked.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            if value is not None:
+        for name, values in headers.items():
+            for value in [values] if isinstance(values, str) else values:
                 asked.putheader(name, value)
         asked.endheaders()
         answer = asked.getresponse()
@@ -40,44 +62,81 @@ def _get(strongroom, path, headers, method="GET"):
         asked.close()
 
 
-def _upgrade(strongroom, headers):
+def _upgrade(strongroom, headers, query=""):
     """The status of a WebSocket's handshake."""
     lines = [
-        "GET /_stcore/stream HTTP/1.1",
+        f"GET /_stcore/stream{query} HTTP/1.1",
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Protocol: streamlit",
-        *(f"{name}: {value}" for name, value in headers.items() if value is not None),
+        *(f"{name}: {value}" for name, values in headers.items() for value in values),
     ]
     with socket.create_connection(("127.0.0.1", strongroom.port), timeout=20) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         return int(connection.recv(4096).split()[1])
 
 
-def _headers(strongroom, cookie, combination):
-    values = {"host": strongroom.host, "port": strongroom.port, "cookie": cookie, "zeros": "0" * 64}
-    kinds = zip(("Host", "Origin", "Cookie"), (HOSTS, ORIGINS, COOKIES), combination, strict=True)
-    return {name: kind[key] and kind[key].format(**values) for name, kind, key in kinds}
+@pytest.fixture(scope="module")
+def values(strongroom, cookie):
+    """What the names in braces stand for."""
+    nonce, _, proof = cookie.partition("=")[2].partition(".")
+    foreign = hmac.new(b"k" * 32, b"cookie " + nonce.encode(), hashlib.sha256).hexdigest()
+    return {
+        "host": strongroom.host, "port": strongroom.port, "label": strongroom.host.partition(".")[0], "cookie": cookie,
+        "foreign": f"strongroom={nonce}.{foreign}", "beginning": f"strongroom={nonce}.{proof[:32]}", "zeros": "0" * 64,
+        "used": strongroom.url.partition("token=")[2], "fresh": _token(strongroom),
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("combination", MATRIX, ids=" ".join)
-def test_a_websocket_is_opened_for_our_own_page_only(strongroom, cookie, combination):
-    status = _upgrade(strongroom, _headers(strongroom, cookie, combination))
-    assert status == (101 if combination == ("own", "own", "own") else 403)
+def _token(strongroom):
+    return strongroom.another_url().partition("token=")[2]
 
 
-@pytest.mark.parametrize("combination", MATRIX, ids=" ".join)
-def test_the_page_is_shown_to_its_own_browser_only(strongroom, cookie, combination):
-    host, origin, sent = combination
-    right = host == sent == "own" and origin in {"own", "none"}
-    for path in ("/", "/_stcore/health", "/_stcore/host-config"):
-        status, headers, body = _get(strongroom, path, _headers(strongroom, cookie, combination))
-        assert status == (200 if right else 403)
-        assert headers["Cache-Control"] == "no-store"
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert right or b"strongroom open" in body
+def _headers(values, combination):
+    found = {}
+    for name, kind, key in zip(("Host", "Origin", "Cookie"), (HOSTS, ORIGINS, COOKIES), combination, strict=False):
+        sent = kind[key] if isinstance(kind[key], list) else [kind[key]]
+        found[name] = [each.format(**values) for each in sent if each is not None]
+    return found
+
+
+def test_of_all_combinations_a_websocket_is_opened_for_our_own_page_only(strongroom, values):
+    let_in = {
+        each
+        for each in MATRIX
+        if _upgrade(strongroom, _headers(values, each), TOKENS[each[3]].format(**values)) == 101
+    }
+    # A token is worth nothing there: it is for the one address that trades it for a cookie.
+    assert let_in == {("own", "own", "own", token) for token in TOKENS}
+    assert _get(strongroom, f"/?token={values['fresh']}", {"Host": [strongroom.host]})[0] == 200  # nobody spent it
+    values["fresh"] = _token(strongroom)
+
+
+def test_of_all_combinations_the_page_is_shown_to_its_own_browser_only(strongroom, values):
+    wrong = []
+    for combination in MATRIX:
+        host, origin, sent, token = combination
+        right_place = host == "own" and origin in {"own", "none"}
+        for path in ("/", "/_stcore/health") if token == "none" else ("/",):
+            address = path + TOKENS[token].format(**values)
+            status, headers, body = _get(strongroom, address, _headers(values, combination))
+            right = right_place and (sent == "own" or (path == "/" and token == "fresh"))
+            # Whoever has the cookie gets no new one by a token that is used or made up.
+            given = right_place and path == "/" and token == "fresh"
+            as_it_should = (
+                status == (200 if right else 400 if host in {"none", "twice"} and status == 400 else 403)
+                and ((headers["Set-Cookie"] or "").startswith("strongroom=")) == given
+                and (status == 400 or headers["Cache-Control"] == "no-store")
+                and (status == 400 or "default-src 'none'" in headers["Content-Security-Policy"])
+                and (right or status == 400 or b"strongroom open" in body)
+            )
+            if not as_it_should:
+                wrong.append((combination, path, status))
+            if given:
+                values["fresh"] = _token(strongroom)
+    assert wrong == []
 
 
 @pytest.mark.parametrize("token", ["", "abc", "{old}"])

@@ -20,6 +20,7 @@ from engine import job as jobs
 from engine import request, wire, worker
 from engine.job import Job, WorkerDiedError, ZygoteDiedError
 from engine.zygote_process import become_zygote, load_parsers
+from ingest.opening import marks
 from vault.errors import StrongroomError
 from vault.records import Document, Problem
 
@@ -114,8 +115,7 @@ class Zygote:
         try:
             yield from _checked(job, expected, before.st_size, wall_seconds)
         except _OtherHashError as error:
-            after = os.fstat(descriptor)
-            if (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+            if marks(os.fstat(descriptor)) == marks(before):
                 raise WorkerDiedError(_NOT_VALID, "a document with another file's hash") from error
         finally:
             job.close()

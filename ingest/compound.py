@@ -40,6 +40,8 @@ class Compound:
     """A compound file. Raises UnreadableError when its header or directory cannot be followed."""
 
     root: Entry
+    claimed: int
+    """bytes that the longest of its entries says it has, whether anything leads to it or not"""
 
     def __init__(self, data: bytes) -> None:
         if len(data) < 512 or not data.startswith(_SIGNATURE):
@@ -58,6 +60,7 @@ class Compound:
         if not entries or entries[0][1] != _ROOT:
             raise UnreadableError("damaged: a compound file without a directory")
         self._mini_fat = _words(self._chain(mini, mini_count << shift))
+        self.claimed = max(each[6] for each in entries if each[0])
         self.root = Entry("", is_storage=True, first=entries[0][5], size=entries[0][6])
         self._mini = self._chain(self.root.first, self.root.size)
         self._link(entries)

@@ -7,10 +7,8 @@ reads pages that are pictures (`ingest/pictures.py`). The vault's rows are the o
 on from them.
 """
 
-import hashlib
 import os
 import queue
-import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -21,7 +19,7 @@ import apsw
 
 from engine.zygote import WorkerDiedError, Zygote
 from ingest import chunk as chunking
-from ingest import scanned
+from ingest import opening, scanned
 from ingest.embedding import Embedding
 from ingest.outcome import Finished, Read, summary
 from ingest.pictures import FOREIGN, PictureReader
@@ -131,10 +129,10 @@ class Pipeline:
             if claimed is None:
                 self.work.rest()
                 continue
-            file, path, shown = claimed
+            file, path, shown, folder = claimed
             self.progress.current[file] = shown
             try:
-                finished = self._read_file(file, path)
+                finished = self._read_file(file, path, folder)
             except StrongroomError:
                 with self.work.changed:
                     self._claimed.discard(file)
@@ -145,12 +143,13 @@ class Pipeline:
                 self.progress.current.pop(file, None)
             self._put(finished)
 
-    def _claim(self) -> tuple[int, bytes, str] | None:
+    def _claim(self) -> tuple[int, bytes, str, bytes] | None:
         # The newest first: what was saved a moment ago is what is asked for next.
         with self.work.changed, self.vault.read() as db:
-            for file, path, shown in db.execute(
+            for file, path, shown, folder in db.execute(
                 # CROSS JOIN: the files by their index, so that only as many are looked at as are wanted
-                "SELECT file.id, file.path, file.shown FROM file CROSS JOIN folder ON folder.id = file.folder"
+                "SELECT file.id, file.path, file.shown, folder.path"
+                " FROM file CROSS JOIN folder ON folder.id = file.folder"
                 " WHERE file.state = 'waiting' AND NOT folder.paused AND folder.state != 'missing'"
                 " ORDER BY file.changed DESC, file.id DESC LIMIT ?",
                 (len(self._claimed) + 1,),
@@ -159,19 +158,21 @@ class Pipeline:
                     if not self._claimed and not self.progress.started:
                         self.progress.started = time.monotonic()
                     self._claimed.add(file)
-                    return int(file), bytes(path), str(shown)
+                    return int(file), bytes(path), str(shown), bytes(folder)
         return None
 
-    def _read_file(self, file: int, path: bytes) -> Finished:
+    def _read_file(self, file: int, path: bytes, folder: bytes) -> Finished:
         try:
-            # O_NONBLOCK: opening a pipe must not wait for a writer.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = opening.open_inside(folder, path)
+        except opening.NotRegularError as error:
+            return Finished(file, path, 0, 0, None, "unsupported", error.message)
         except OSError as error:
             return Finished(
                 file, path, 0, 0, None, "failed", f"cannot be opened: {(error.strerror or str(error)).lower()}"
             )
         try:
-            return self._read_descriptor(file, descriptor, path)
+            with opening.held(descriptor) as held:
+                return self._read_held(file, held, path)
         except OSError as error:
             return Finished(
                 file, path, 0, 0, None, "failed", f"cannot be read: {(error.strerror or str(error)).lower()}"
@@ -179,14 +180,11 @@ class Pipeline:
         finally:
             os.close(descriptor)
 
-    def _read_descriptor(self, file: int, descriptor: int, path: bytes) -> Finished:
-        status = os.fstat(descriptor)
+    def _read_held(self, file: int, held: opening.Opened, path: bytes) -> Finished:
+        status, digest = held.status, held.sha256
         done = Finished(file, path, status.st_size, status.st_mtime_ns, None, "failed", "")
-        if not stat.S_ISREG(status.st_mode):
-            return replace(done, state="unsupported", reason="not a regular file")
         if status.st_size == 0:
             return replace(done, state="done", reason="empty: 0 bytes")
-        digest = _hash(descriptor)
         done = replace(done, hash=digest, state="done")
         with self.vault.read() as db:
             if purge.is_purged(db, digest.hex()):
@@ -205,7 +203,7 @@ class Pipeline:
         foreign = False
         name = os.path.basename(path).decode(errors="replace")  # a name need not be text; what is embedded must
         try:
-            for each in self.zygote.parse(descriptor, name, sha256=digest.hex()):
+            for each in self.zygote.parse(held.descriptor, name, sha256=digest.hex()):
                 if self.work.stop.is_set():
                     return replace(done, state="waiting", reason="")
                 if isinstance(each, Problem):
@@ -227,8 +225,7 @@ class Pipeline:
             problems.append(Problem("", error.message))
             if not count:
                 return replace(done, state="failed", reason=error.message)
-        after = os.fstat(descriptor)
-        if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+        if held.changed():
             return replace(done, state="waiting", reason="")
         reason = summary(problems, notes)
         if not count:
@@ -396,14 +393,6 @@ def _let_go(db: apsw.Connection, numbers: Collection[int]) -> set[int]:
     keyword.remove(db, {*removed, *(-number for number in gone)})
     keyword.describe(db, set(numbers) - set(gone))
     return removed
-
-
-def _hash(descriptor: int) -> bytes:
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").digest()
-        file.seek(0)
-    return digest
 
 
 def _same_format(vault: Vault, twin: int, path: bytes) -> bool:

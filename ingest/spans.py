@@ -18,11 +18,15 @@ _BLOCK = 1 << 20
 
 
 def widest(file: BinaryIO, format_name: str) -> tuple[int, int]:
-    """Return rows and columns of the largest sheet, as far as its cells say; (0, 0) where that cannot be told."""
+    """Return rows and columns of the largest sheet, as far as its cells say; (0, 0) where that cannot be told.
+
+    Raises UnreadableError for an old spreadsheet whose streams are not there: its reader takes the memory that they
+    claim before it looks whether the file has as much, and ends the process where that is refused.
+    """
     file.seek(0)
     try:
         return _old(file.read()) if format_name == "xls" else _zipped(file)
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnreadableError):
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError):
         return 0, 0  # damaged: its reader says how
 
 
@@ -60,11 +64,14 @@ def _column(letters: bytes) -> int:
 
 
 def _old(data: bytes) -> tuple[int, int]:
-    streams = {name.casefold(): entry for name, entry in Compound(data).root.children.items()}
+    container = Compound(data)
+    if container.claimed > len(data):
+        raise UnreadableError("damaged: streams that claim more than the file holds")
+    streams = {name.casefold(): entry for name, entry in container.root.children.items()}
     entry = streams.get("workbook") or streams.get("book")
     if entry is None:
-        return 0, 0
-    book = Compound(data).read(entry)
+        raise UnreadableError("damaged: it has no workbook")
+    book = container.read(entry)
     most, rows, columns, at = (0, 0), 0, 0, 0
     while at + 4 <= len(book):
         kind, length = struct.unpack_from("<HH", book, at)

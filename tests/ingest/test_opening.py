@@ -221,3 +221,61 @@ def test_a_worker_reads_what_was_hashed_though_the_file_is_another_by_then(folde
     os.close(file)
     assert document.text == "the paper"
     assert document.id == hashlib.sha256(b"the paper").hexdigest()
+
+
+@pytest.fixture
+def engine(tmp_path, zygote, embedder):
+    from engine.engine import Engine
+    from vault.keys import FLOOR
+
+    started = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, load=lambda: embedder)
+    started.create("a passphrase for tests")
+    yield started
+    started.close()
+
+
+def test_an_engine_reads_nothing_that_was_put_in_a_files_place_after_it_was_listed(engine, folder, tmp_path, monkeypatch):
+    from engine.asking import search
+    from engine.reading import files
+
+    real, asked = opening.open_inside, []
+
+    def after_a_swap(watched, path):
+        if not asked:
+            (folder / "a").rename(tmp_path / "aside")
+            (folder / "a").symlink_to(tmp_path / "elsewhere")
+        asked.append((watched, path))
+        return real(watched, path)
+
+    monkeypatch.setattr(opening, "open_inside", after_a_swap)
+    engine.folders_add(str(folder))
+    engine.wait(seconds=60)
+    assert asked[0] == (os.fsencode(folder), os.fsencode(folder / "a" / "b" / "paper.txt"))
+    assert search(engine, "another's paper")["hits"] == []
+    for row in files(engine, limit=10)["rows"]:
+        assert row["state"] == "failed"
+        assert row["reason"].startswith("cannot be opened: ")
+
+
+def test_what_an_engine_keeps_of_a_file_that_changes_while_it_is_read_is_what_is_in_it_at_the_end(
+    engine, folder, zygote, monkeypatch
+):
+    from engine.asking import search
+
+    path = folder / "a" / "b" / "paper.txt"
+    real, turns = zygote.parse, []
+
+    def after_a_change(descriptor, name, **more):
+        if not turns:  # in place, as long as it was, with its dates set back
+            before = os.stat(path)
+            with path.open("r+b") as file:
+                file.write(b"The PAPER")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        turns.append(more["sha256"])
+        return real(descriptor, name, **more)
+
+    monkeypatch.setattr(zygote, "parse", after_a_change)
+    engine.folders_add(str(folder))
+    engine.wait(seconds=60)
+    assert turns == [hashlib.sha256(each).hexdigest() for each in (b"the paper", b"The PAPER")]
+    assert [each["quote"] for each in search(engine, "paper")["hits"]] == ["The PAPER"]

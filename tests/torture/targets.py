@@ -45,9 +45,8 @@ def parsed(module: str, name: str) -> Target:
         try:
             for each in parser.parse(io.BytesIO(data), name, Context(name)):
                 sound(each, name)
-        except (UnreadableError, UnsupportedError) as error:
-            assert error.message
-            assert not SURPRISED.search(error.message), error.message
+        except StrongroomError as error:
+            a_reason(error.message)
         except Exception as error:
             if SURPRISED.search(registry.reason_of(error)):
                 raise
@@ -55,11 +54,16 @@ def parsed(module: str, name: str) -> Target:
     return target
 
 
+def a_reason(told):
+    """Raises AssertionError unless a person can be told this."""
+    assert told
+    assert not SURPRISED.search(told), told
+
+
 def sound(record, name):
     """Raises AssertionError or InvalidRecordError where a parser's record is not as the engine takes it."""
     if not isinstance(record, Document):
-        assert record.reason
-        assert not SURPRISED.search(record.reason), record.reason
+        a_reason(record.reason)
         wire.decode(wire.encode(record))
         return
     found = wire.decode(wire.encode(registry._bounded(record)))
@@ -176,7 +180,7 @@ def header(data: bytes) -> None:
             found = Header.from_bytes(each)
             assert found.to_bytes() == each
         except StrongroomError as error:
-            assert error.message
+            a_reason(error.message)
 
 
 def sealed(data: bytes) -> None:

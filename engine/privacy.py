@@ -1,14 +1,13 @@
 """What is protected and by what, as it is now; what is not; and how to see it from outside."""
 
 import contextlib
-import json
 import os
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import components, lock, outside, vaults
+from engine import components, erased, lock, outside, vaults
 from engine.engine import Engine
 from vault import keys, remembered, store
 from vault.errors import DamagedVaultError, StrongroomError
@@ -98,11 +97,12 @@ def _parse_something(engine: Engine) -> None:
 
 def privacy(engine: Engine, *, page: int = 0, port: int = 0) -> dict[str, Any]:
     """Everything that the privacy screen shows. `page` and `port` are the page's process and socket, which it knows."""
-    vault = engine.opened().vault
+    opened = engine.opened()
+    vault, shredding = opened.vault, opened.shredding.status()
     with vault.read() as db:
         since = remembered.secrets(db)
         made = remembered.backups(db)
-        rows: list[Any] = db.execute("SELECT at, body FROM receipt ORDER BY id DESC LIMIT ?", (_RECEIPTS,)).fetchall()
+        receipts = erased.rows(db, shredding, limit=_RECEIPTS)
         purges: list[float] = [at for (at,) in db.execute("SELECT at FROM receipt")]
     known = [
         {
@@ -121,9 +121,10 @@ def privacy(engine: Engine, *, page: int = 0, port: int = 0) -> dict[str, Any]:
         "slots": [_slot(each, since) for each in vault.header.slots],
         "backups": known,
         "receipts": [
-            {"at": at, **json.loads(body), "still_in": [each["path"] for each in known if each["at"] < at]}
-            for at, body in rows
+            {**each, "still_in": [held["path"] for held in each["backups"] if held["holds"] == "yes"]}
+            for each in receipts
         ],
+        "shredding": shredding,
         "purges": len(purges),
         "components": [asdict(each) for each in components.installed()],
         "old_days": components.OLD_DAYS,

@@ -60,7 +60,8 @@ class Shredding:
         self._woken.set()
 
     def status(self) -> dict[str, Any]:
-        """Where it is: `stage` is none, off, soon, room, copying or failed; `covers` the last purge that is served."""
+        """Where it is: `stage` is none, off, soon, room, copying or failed; `covers` the last receipt that the copy in
+        the making serves, `done_to` the last that is shredded."""
         found = shred.state(self._vault)
         if not found.pending:
             stage, why = "none", ""
@@ -79,6 +80,9 @@ class Shredding:
             "why": why,
             "pending": found.pending,
             "covers": found.covers,
+            "done_to": found.done_to,
+            "pages": found.pages,
+            "done": found.done if stage == "copying" else 0,
             "percent": 100 * found.done // max(found.pages, 1) if stage == "copying" else 0,
             "needed_bytes": found.needed_bytes,
             "free_bytes": found.free_bytes,

@@ -182,7 +182,8 @@ def _purge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("documents", nargs="*", metavar="DOCUMENT", help="a file's path, or an id")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--lift", action="store_true", help="allow a purged document to be taken in again")
-    parser.add_argument("--receipts", action="store_true", help="list the receipts of all purges")
+    parser.add_argument("--receipts", action="store_true", help="list the receipts of all purges, and their stages")
+    parser.add_argument("--wait", action="store_true", help="until it is shredded; alone: shred now what was purged")
     _json(parser)
 
 
@@ -271,7 +272,7 @@ COMMANDS = (
     Command("show", "print a document", "", "ui.command_read:show", _show),
     Command("purge", "take documents out of the vault for good", "From every table, index, cache and history, and reads"
             " back that they are gone. The file stays, and is not taken in again unless --lift allows it.",
-            "ui.command_files:purge", _purge),
+            "ui.command_purge:purge", _purge),
     Command("lock", "end the engine, and with it what it has in memory", "", "ui.command_keys:lock", _lock),
     Command("unlock", "open the vault of the engine that runs", "", "ui.command_keys:unlock", _none),
     Command("passwd", "change the passphrase", "", "ui.command_keys:passwd", _passwd),

@@ -1,13 +1,12 @@
-"""Commands on folders and files: add, remove, pause, resume, folders, purge."""
+"""Commands on folders and files: add, remove, pause, resume, folders."""
 
 import argparse
 import os
 from typing import Any
 
 from ui import render, shown
-from ui.command_read import named
 from ui.command_session import Caller, Given, engine, running
-from ui.terminal import Progress, plain, say, say_json, tell
+from ui.terminal import Progress, say, say_json, tell
 from vault.errors import StrongroomError
 
 SOME_FAILED = 4  # exit code: done, but some files could not be read
@@ -107,44 +106,3 @@ def folders(given: Given, options: argparse.Namespace) -> int:
     else:
         say(*render.folders(rows, given.style))
     return 0
-
-
-def purge(given: Given, options: argparse.Namespace) -> int:
-    """Take documents out of the vault for good, or allow a purged one again, or list the receipts."""
-    if options.receipts:
-        with engine(given) as client:
-            rows = client.call("receipts")["rows"]
-        if given.json:
-            say_json(rows)
-        else:
-            for row in rows:
-                say(*render.receipt(row, given.style), "")
-            if not rows:
-                tell("no purge was made yet")
-        return 0
-    if not options.documents:
-        raise StrongroomError("nothing to purge was named", "name a file, or the id of a document (`strongroom list`)")
-    names = [named(each) for each in options.documents]
-    with engine(given) as client:
-        if options.lift:
-            lifted = [client.call("purge.lift", name=name)["lifted"] for name in names]
-            if given.json:
-                say_json({"lifted": lifted})
-            else:
-                for name, done in zip(options.documents, lifted, strict=True):
-                    say(f"{plain(name)}: {'may be taken in again' if done else 'was not purged'}")
-            return 0 if all(lifted) else 1
-        found = [each for name in names for each in client.call("purge.preview", name=name)["documents"]]
-        if not options.yes:
-            tell("this leaves the vault for good (the files stay where they are):")
-            for line in render.preview(found):
-                tell(line)
-            if not given.keyboard.confirmed("purge?"):
-                tell("nothing was purged")
-                return 1
-        receipt = client.call("purge", names=list({each["id"]: None for each in found}), confirm=True)
-    if given.json:
-        say_json(receipt)
-    else:
-        say(*render.receipt(receipt, given.style))
-    return 0 if receipt["confirmed"] else 3

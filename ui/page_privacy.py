@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_folders, protection
+from ui import link, look, page_folders, page_purge, protection
 from ui.shown import count, escape, line, size, tag
 from vault.errors import StrongroomError
 
@@ -251,17 +251,11 @@ def _receipt(found: Mapping[str, Any]) -> str:
             for c in found.get("checks", ())
         ),
     )
-    still = [tag("li", tag("bdi", line(path, 400))) for path in found["still_in"]]
-    backups = (
-        tag("p.warn", "These backups are older and still hold it:") + tag("ul", *still)
-        if still
-        else tag("p.meta", "No known backup is older than this purge.")
-    )
     return tag(
         "section.guard",
         tag("div.top", tag("h3", f"{day(found['at'])}, {moment(found['at'])}"), head),
         tag("div.meta", escape(told)),
-        backups,
+        page_purge.stage(found),
         _fold("What was checked", checks),
         data_testid="purge-receipt",
     )

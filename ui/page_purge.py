@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look
+from ui import link, look, purging
 from ui.shown import count, escape, line, tag
 from vault.errors import StrongroomError
 
@@ -34,7 +34,7 @@ def ask_first(document: Mapping[str, Any]) -> None:
     st.html(
         f"<p><b>{line(title(document))}</b> will leave the vault: {escape(told)}.</p><p>The file on your disk stays "
         "where it is. It is not read again unless you allow it. Afterwards the vault is read back, and a receipt says "
-        "what was looked for.</p>"
+        "what was looked for.</p>" + tag("p", escape(look.sentence(purging.space(preview["shredding"]))))
     )
     sure = st.checkbox("Yes, remove it from the vault for good", key="sure")
     with st.container(horizontal=True):
@@ -72,9 +72,52 @@ def receipt() -> None:
         return
     with st.container(key="receipt", border=True):
         st.html(_summary(found))
+        _stage()
         with st.expander("What was looked for, and what a purge cannot reach"):
             st.html(_details(found))
         st.button("Put away", type="tertiary", key="put-away", on_click=_put_away)
+
+
+@st.fragment(run_every=2)
+def _stage() -> None:
+    """The second stage, as it goes on. To ask for the engine's state is no use of it: the vault still locks itself."""
+    found = st.session_state.get("receipt")
+    if found is None:
+        return
+    if found["stage"]["name"] != "shredded":
+        found = {**found, "stage": _stage_now(found)}
+        if found["stage"]["name"] == "shredded":
+            st.session_state["receipt"] = found
+    st.html(stage(found))
+
+
+def _stage_now(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The stage of the receipt that is shown, as far as the engine's state tells."""
+    now = link.status().get("shredding")
+    stage: Mapping[str, Any] = found["stage"]
+    if now is None:  # locked meanwhile, or gone
+        return stage
+    if now["done_to"] < found["id"]:
+        return {"name": "shredding", "percent": now["percent"]} if now["covers"] >= found["id"] else stage
+    try:
+        rows = link.call("receipts")["rows"]
+    except StrongroomError:
+        return stage
+    return next((row["stage"] for row in rows if row["id"] == found["id"]), stage)
+
+
+def stage(found: Mapping[str, Any]) -> str:
+    """A receipt's stage, and the backups that still hold what it took, as HTML."""
+    tone, words = purging.stage(found)
+    held = [
+        tag(f"li.{each}", tag("bdi", line(path, 400)), " ", escape(told)) for each, path, told in purging.backups(found)
+    ]
+    holders = tag("ul", *held, data_testid="holders") if held else escape(look.sentence(purging.NO_BACKUPS))
+    return tag(
+        "div.stages",
+        tag(f"div.{tone}", tag("i.dot"), " ", escape(look.sentence(words)), data_testid="stage"),
+        tag("div.after", holders),
+    )
 
 
 def _put_away() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ui import shown
+from ui import purging, shown
 from ui.terminal import Style, columns, cut, plain, prose, wrapped
 
 _QUOTE_LINES = 4  # of a passage in a list of hits
@@ -177,6 +177,8 @@ def status(found: Mapping[str, Any], style: Style) -> list[str]:
         lines.append(f"now      {now}")
     if found.get("reason"):
         lines.append(f"         {style.bad(plain(found['reason']))}")
+    if shredding := purging.under_way(found["shredding"]):
+        lines.append(f"purged   {plain(shredding)}")
     minutes = found["auto_lock_minutes"]
     lines.append(f"lock     after {minutes:g} minutes without use" if minutes else "lock     never by itself")
     return lines
@@ -330,6 +332,12 @@ def receipt(found: Mapping[str, Any], style: Style) -> list[str]:
         lines.append(
             f"some of the same text stands in {shown.count(found['elsewhere'], 'other document')}, which stayed"
         )
+    tone, words = purging.stage(found)
+    lines.append({"good": style.good, "bad": style.bad}.get(tone, str)(plain(words)))
+    for tone, path, words in purging.backups(found):
+        lines.append((style.bad if tone == "bad" else str)(f"backup {short(path)}, {plain(words)}"))
+    if not found["backups"]:
+        lines.append(purging.NO_BACKUPS)
     lines.append("not covered by this:")
     lines += [wrapped(f"- {each}", style=style, indent="  ") for each in found["not_covered"]]
     return lines

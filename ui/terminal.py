@@ -243,14 +243,16 @@ class Progress:
         total, to_do = int(params["files"]), int(params["to_do"])
         self.show(total - to_do, total, params.get("current") or [], str(params.get("reason") or ""))
 
-    def show(self, done: int, total: int, current: Sequence[str] = (), reason: str = "") -> None:
+    def show(
+        self, done: int, total: int, current: Sequence[str] = (), reason: str = "", *, what: str = "files"
+    ) -> None:
         """Draw, if it is time."""
         now = time.monotonic()
         if self._quiet or now - self._drawn < (_DRAW_SECONDS if self._bar else _LINES_SECONDS):
             return
         self._drawn = now
         if not self._bar:
-            line = f"{done:,} of {total:,} files" + (f", {plain(reason)}" if reason else "")
+            line = f"{done:,} of {total:,} {what}" + (f", {plain(reason)}" if reason else "")
             if line != self._last and now - self._started > _DRAW_SECONDS:
                 print(line, file=self._stream, flush=True)
             self._last = line

@@ -58,6 +58,8 @@ class State:
 
     pending: int
     """purges that are erased and not shredded"""
+    done_to: int
+    """the last receipt that is shredded, and with it those before; 0 if there is none"""
     newest: float
     """when the last of them was, seconds since 1970; 0 if there is none"""
     covers: int
@@ -102,11 +104,13 @@ def state(vault: "Vault") -> State:
     with vault.read() as db:
         count, row, copy = _count(db), _row(db), vault.copy
         newest = float(db.execute("SELECT max(at) FROM receipt WHERE shredded IS NULL").get or 0.0)
+        done_to = int(db.execute("SELECT max(id) FROM receipt WHERE shredded IS NOT NULL").get or 0)
         total = vault.database.stat().st_size // PAGE_BYTES
         ours = copy is not None and row is not None and copy.path == _copy_path(vault)
     room, free = needed(vault)
     return State(
         pending=count,
+        done_to=done_to,
         newest=newest,
         covers=row.covers if row else 0,
         begun=row.begun if row else 0.0,

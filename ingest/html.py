@@ -71,7 +71,7 @@ def read(markup: str, *, scripts: bool = True) -> Page:
     that it was found in.
 
     A page whose `html` or `body` hides all of it, as some do until a script has run, is read as if they did not, where
-    scripts may run at all: in no mail.
+    scripts may run at all: in no mail, which shows no background pictures either.
     """
     reader = _Reader(scripts=scripts)
     for kind, value, attributes in tokens(markup):
@@ -117,7 +117,7 @@ class _Reader:
     def __init__(self, *, scripts: bool) -> None:
         self.scripts = scripts
         self.unveiled = False
-        self.sheet = Sheet()
+        self.sheet = Sheet(pictures=scripts)
         self.title = ""
         self.hidden = 0
         self._out: list[str] = []

@@ -47,6 +47,8 @@ _COLOURS = {
     "silver": (192, 192, 192), "red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255), "navy": (0, 0, 128),
     "yellow": (255, 255, 0), "initial": (0, 0, 0), "canvas": (255, 255, 255), "canvastext": (0, 0, 0),
 }  # fmt: skip
+_PLACING = frozenset("repeat no scroll fixed center top left right bottom cover x y".split())  # noqa: SIM905
+_URL = re.compile(r"url\([^)]*\)")
 _NUMBERS = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(%?)")
 _AWAY = re.compile(r"translate(?:x|y|3d)?\(([^)]*)\)", re.IGNORECASE)
 _CLIPPED = re.compile(
@@ -85,6 +87,8 @@ class Sheet:
 
     rules: dict[str, list[tuple[str, frozenset[str], str, int]]] = field(default_factory=dict)
     """by tag, `.class` or `#id`: what else must fit (tag, classes and id), the declarations, and how much they weigh"""
+    pictures: bool = True
+    """backgrounds may be pictures; mail programs fetch none unasked, so in a mail text stands on what is behind them"""
     _read: int = 0
     _count: int = 0
 
@@ -155,7 +159,7 @@ def look(parent: Look, name: str, attributes: Mapping[str, str], sheet: Sheet) -
     wanted = {**_attributes(name, attributes), **wanted, **own, **important, **own_important}
     if "hidden" in attributes:
         wanted.setdefault("display", "none")
-    return _applied(parent, wanted) if wanted else parent
+    return _applied(parent, wanted, pictures=sheet.pictures) if wanted else parent
 
 
 def _attributes(name: str, attributes: Mapping[str, str]) -> dict[str, str]:
@@ -186,14 +190,14 @@ def _declarations(body: str) -> tuple[dict[str, str], dict[str, str]]:
     return plain, important
 
 
-def _applied(parent: Look, said: Mapping[str, str]) -> Look:
+def _applied(parent: Look, said: Mapping[str, str], *, pictures: bool) -> Look:
     look = parent
     size = _size(parent.size, said)
     if size != parent.size:
         look = replace(look, size=size)
     for name in ("background", "background-color", "background-image"):
         if name in said:
-            look = replace(look, paper=_paper(look.paper, said[name]))
+            look = replace(look, paper=_paper(look.paper, said[name] if pictures else _URL.sub("", said[name])))
     for name in ("color", "-webkit-text-fill-color"):
         if name in said and said[name] not in ("inherit", "unset", "currentcolor"):
             colour, clear = _colour(said[name])
@@ -273,20 +277,7 @@ def _paper(behind: Colour | None, said: str) -> Colour | None:
             return behind
         if colour is not None:
             return colour
-        if word not in (
-            "repeat",
-            "no",
-            "scroll",
-            "fixed",
-            "center",
-            "top",
-            "left",
-            "right",
-            "bottom",
-            "cover",
-            "x",
-            "y",
-        ):
+        if word not in _PLACING:
             return None
     return behind
 

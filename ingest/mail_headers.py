@@ -63,7 +63,7 @@ class Address:
         if not self.address or ("@" not in self.address and self.address[:3].lower() in ("/o=", "/cn")):
             return self.name
         name = self.name
-        if any(each in name for each in '<>@"'):
+        if any(each in name for each in '<>@"＠﹫'):
             name = '"' + name.replace('"', "'") + '"'
         return f"{name} <{self.address}>"
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from ui import render, terminal
+from ui import render
 from ui.command_session import Given, engine, running
 from ui.terminal import say, say_json, tell
 from vault.errors import StrongroomError

@@ -7,7 +7,7 @@ import streamlit as st
 
 from engine.export import place, sources_of
 from ui import look, page_passage
-from ui.named import KINDS, name, title
+from ui.named import KINDS, sender, title
 from ui.shown import count, date, escape, line, marked, tag
 
 _NEAREST = 5
@@ -143,12 +143,13 @@ def _is_open(source: Mapping[str, Any]) -> bool:
 
 def about(hit: Mapping[str, Any]) -> str:
     """`Contract · page 1 · Kestrel contract.pdf`, as HTML."""
-    words = [KINDS.get(hit.get("kind") or "", "Document"), name(hit.get("sender") or ""), date(hit.get("date"))]
+    words = [KINDS.get(hit.get("kind") or "", "Document"), sender(hit.get("sender") or ""), date(hit.get("date"))]
     if hit.get("page"):
         words.append(f"page {int(hit['page'])}")
     folder, _, file = str(hit["path"]).rpartition("/")
     words.append(file if hit.get("title") else folder)
-    return " · ".join(line(word, 80) for word in words if word)
+    # Each by itself: letters that run to the left would put what stands beside them elsewhere.
+    return " · ".join(tag("bdi", line(word, 90)) for word in words if word)
 
 
 def card(hit: Mapping[str, Any], number: int) -> str:
@@ -164,12 +165,12 @@ def card(hit: Mapping[str, Any], number: int) -> str:
 
 def source_line(hit: Mapping[str, Any]) -> str:
     """A passage in two lines, as HTML, for while its answer is being made."""
-    short = [KINDS.get(hit.get("kind") or "", "Document"), date(hit.get("date"))]
+    short = [KINDS.get(hit.get("kind") or "", "Document"), sender(hit.get("sender") or "", 60), date(hit.get("date"))]
     short.append(f"page {int(hit['page'])}" if hit.get("page") else "")
     return tag(
         "div.row.found",
         tag("div.name.asked", line(title(hit)), dir="auto"),
-        tag("div.right.faint", " · ".join(line(word, 40) for word in short if word)),
+        tag("div.right.faint", " · ".join(tag("bdi", line(word, 60)) for word in short if word)),
         tag("div.why.faint", line(hit["quote"], 140), dir="auto"),
         data_testid="found",
     )

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look, page_mail, page_passage, page_picture, page_purge, page_reading
-from ui.named import KINDS, name, title
+from ui.named import KINDS, sender, title
 from ui.shown import count, date, escape, line, size, tag
 from vault.errors import StrongroomError
 
@@ -210,12 +210,12 @@ def _related(heading: str, label: str, key: str, found: Sequence[Mapping[str, An
         return
     st.html(tag("h2.title.small", escape(heading)))
     for n, each in enumerate(found[:_RELATED]):
-        about = [KINDS.get(each["kind"], "Document"), line(name(each.get("sender") or ""), 60)]
+        about = [KINDS.get(each["kind"], "Document"), line(sender(each.get("sender") or "", 60), 60)]
         about += [escape(date(each.get("date"))), line(each.get("part") or "", 80)]
         html = tag(
             "div.card",
             tag("div.name", line(each["title"] or each.get("part") or "without a title", 120), dir="auto"),
-            tag("div.meta", " · ".join(word for word in about if word)),
+            tag("div.meta", " · ".join(tag("bdi", word) for word in about if word)),
         )
         look.pick(f"{key}-{n}", html, label, n + 1, on_click=open_beside, args=(each["id"],))
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look, page_attention, page_document, page_passage, page_purge
-from ui.named import KINDS, name, title
+from ui.named import KINDS, people, title
 from ui.shown import count, line, neutral, size, tag
 from ui.shown import date as day
 
@@ -147,7 +147,7 @@ def document_row(row: Mapping[str, Any]) -> str:
     folder, _, file = path.rpartition("/")
     where = f"{folder.rpartition('/')[2]}/{file}" + (f" › {row['part']}" if row.get("part") else "")
     more = len(row["paths"]) - 1
-    people = name(row.get("sender") or "") or row.get("author") or ""
+    who, address = people(row.get("sender") or "")
     return tag(
         "div.shelf",
         tag("div.kind", KINDS.get(row["kind"], "Document")),
@@ -156,7 +156,12 @@ def document_row(row: Mapping[str, Any]) -> str:
             tag("div.name", line(title(row), 200), dir="auto"),
             tag("div.meta", tag("bdi", line(where, 200)), f" and {count(more, 'other place')}" if more > 0 else ""),
         ),
-        tag("div.people", line(people, 80), dir="auto", title=neutral(str(row.get("sender") or ""))),
+        tag(
+            "div.people",
+            tag("div", tag("bdi", line(who or row.get("author") or "", 80))) if who or not address else "",
+            tag("div.meta", tag("bdi", line(address, 80))) if address else "",
+            title=neutral(str(row.get("sender") or "")),
+        ),
         tag("div.day", line(day(row.get("date")))),
         tag(f"div.is.{colour}", tag("span", tag("i.dot"), " ", line(words))),
         tag(f"div.why.{colour}", line(row["reason"], 300)) if row.get("reason") else "",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ui import link, look
-from ui.named import name
+from ui.named import sender
 from ui.shown import count, date, line, tag
 
 _MOST = 40
@@ -25,7 +25,7 @@ def thread(document: Mapping[str, Any], on_open: Callable[[str], None]) -> None:
         for n, each in enumerate(messages[first : first + _MOST], start=first):
             html = tag(
                 "div.row",
-                tag("div.name", line(name(each.get("sender") or "") or "unknown", 80), dir="auto"),
+                tag("div.name", line(sender(each.get("sender") or "", 80) or "unknown", 80), dir="auto"),
                 tag("div.right.faint", line(date(each.get("date")))),
                 tag("div.why.faint", line(each.get("opening") or each.get("title") or "", 160), dir="auto"),
                 data_testid="message",

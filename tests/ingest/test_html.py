@@ -120,6 +120,12 @@ def test_a_page_that_hides_everything_until_a_script_has_run_is_read_and_says_so
     assert [each.kind for each in html.read('<body style="opacity:0"><p>Words</p></body>', scripts=False).blocks] == ["hidden"]
 
 
+def test_a_mail_cannot_hide_behind_a_picture_that_no_program_fetches() -> None:
+    markup = '<body style="background:url(x.png)"><p style="color:#fff">x</p><p style="color:#fff;background:#123 url(y)">y</p>'
+    assert [each.kind for each in html.read(markup).blocks] == ["paragraph", "paragraph"]
+    assert [each.kind for each in html.read(markup, scripts=False).blocks] == ["hidden", "paragraph"]
+
+
 def test_the_description_of_a_picture_that_nobody_sees_is_hidden() -> None:
     assert blocks('<p>a</p><img width=1 height="1" alt="Pay to this account">') == [("paragraph", "a"), ("hidden", "Pay to this account")]
 

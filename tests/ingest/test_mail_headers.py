@@ -163,3 +163,18 @@ for charset in ("cp1251", "iso-2022-jp", "gb2312", "big5", "euc-kr", "koi8-r", "
 assert mail_headers.decode("\\u042f".encode("koi8-r"), "koi8-r") == "\\u042f"
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Anna Whitcombe", "Anna Whitcombe <eve@evil.example>"),
+        ("Whitcombe, Anna", "Whitcombe, Anna <eve@evil.example>"),
+        ("anna@bank.example", '"anna@bank.example" <eve@evil.example>'),
+        ("Anna <anna@bank.example>, Eve", '"Anna <anna@bank.example>, Eve" <eve@evil.example>'),
+        ('x" <anna@bank.example> "', "\"x' <anna@bank.example> '\" <eve@evil.example>"),
+        ("anna＠bank.example", '"anna＠bank.example" <eve@evil.example>'),
+    ],
+)
+def test_no_name_can_be_read_as_another_mailbox(name: str, shown: str) -> None:
+    assert str(mail_headers.Address(name, "eve@evil.example")) == shown

@@ -62,14 +62,14 @@ class Running:
 
 
 @contextmanager
-def launched(folder: Path) -> Iterator[Running]:
-    """Strongroom with its page in `folder`, until the context ends."""
+def launched(folder: Path, before: str = "") -> Iterator[Running]:
+    """Strongroom with its page in `folder`, until the context ends; `before` is run in it first, as Python."""
     vault, state = folder / "vault", folder / "state"
     state.mkdir(parents=True, mode=0o700)
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(ROOT)}
     with open(folder / "messages", "w+", encoding="utf-8") as messages:
         process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCH, str(vault), str(state)],
+            [sys.executable, "-c", before + _LAUNCH, str(vault), str(state)],
             stdout=subprocess.PIPE,
             stderr=messages,
             text=True,
@@ -96,6 +96,12 @@ def strongroom(tmp_path_factory) -> Iterator[Running]:
 @pytest.fixture
 def launch():
     """`with launch(folder) as running:` for a Strongroom of one's own."""
+    return launched
+
+
+@pytest.fixture(scope="module")
+def launch_module():
+    """The same for one that a whole module shares."""
     return launched
 
 

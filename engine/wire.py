@@ -49,6 +49,7 @@ BLOCK_KINDS = frozenset("paragraph heading item row header fields furniture hidd
 
 # A worker cuts what is longer; an engine refuses it. In characters.
 _TITLE, _PART, _REASON, _NOTE, _VALUE, _KEYS = 4_000, 4_000, 2_000, 4_000, 1 << 20, 200
+_FARTHEST = 1e7  # points from a page's corner
 _HEX = re.compile("[0-9a-f]{64}")
 
 
@@ -101,10 +102,16 @@ def _block_values(blocks: Sequence[Block]) -> list[Any]:
             block.kind,
             block.level,
             block.page,
-            [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines],
+            # A damaged page can put a line anywhere; what lies nowhere is found as any other, and not marked.
+            [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines if _somewhere(each)],
         ]
         for block in blocks
     ]
+
+
+def _somewhere(line: Line) -> bool:
+    # Written so that it does not hold for what is no number.
+    return all(-_FARTHEST <= each <= _FARTHEST for each in (line.x0, line.y0, line.x1, line.y1))
 
 
 def encode_read(page: ReadPage) -> bytes:
@@ -320,7 +327,7 @@ def _line(line: Any, start: int, end: int) -> Line:
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e7:
+    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > _FARTHEST:
         raise InvalidRecordError("a box is not made of numbers")
     return value  # type: ignore[no-any-return]  # checked just now
 

@@ -61,9 +61,15 @@ class Compound:
             raise UnreadableError("damaged: a compound file without a directory")
         self._mini_fat = _words(self._chain(mini, mini_count << shift))
         self.claimed = max(each[6] for each in entries if each[0])
+        long = [each[5] for each in entries if each[6] >= self._cutoff or each[1] == _ROOT]
+        self._starts = [directory, mini, *long], [each[5] for each in entries if each[6] < self._cutoff]
         self.root = Entry("", is_storage=True, first=entries[0][5], size=entries[0][6])
         self._mini = self._chain(self.root.first, self.root.size)
         self._link(entries)
+
+    def loops(self) -> bool:
+        """Whether a chain of sectors leads back into itself. Here it ends where its stream does; others may not look."""
+        return _loops(self._fat, self._starts[0]) or _loops(self._mini_fat, self._starts[1])
 
     def read(self, entry: Entry) -> bytes:
         """Return a stream's content, as much of it as its chain leads to."""
@@ -146,6 +152,18 @@ class Compound:
             parent.children.setdefault(name, entry)
             if entry.is_storage:
                 waiting.append((entry, child))
+
+
+def _loops(table: tuple[int, ...], starts: list[int]) -> bool:
+    walks = [0] * len(table)  # in which walk a sector was come by
+    for walk, start in enumerate(starts, 1):
+        at = start
+        while at < len(table) and not walks[at]:
+            walks[at] = walk
+            at = table[at]
+        if at < len(table) and walks[at] == walk:
+            return True
+    return False
 
 
 def _words(raw: bytes) -> tuple[int, ...]:

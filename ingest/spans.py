@@ -12,6 +12,8 @@ from ingest.registry import UnreadableError
 
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]{0,40}?r="([A-Z]{1,3})(\d{1,7})"')
 _REPEATED = re.compile(rb"number-(columns|rows)-repeated=\"(\d{1,9})\"[^>]*>\s*<text:p")
+_COUNTS = re.compile(rb"[cC]ount\s*=\s*[\"'](\d{1,20})")
+_HEAD = 1000  # bytes in which a list of texts says how many they are
 # Records of a cell in BIFF8: row and column are their first two numbers (MS-XLS, 2.4).
 _RECORDS = frozenset((0x0006, 0x00BD, 0x00BE, 0x00D6, 0x00FD, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E))
 _BLOCK = 1 << 20
@@ -20,8 +22,8 @@ _BLOCK = 1 << 20
 def widest(file: BinaryIO, format_name: str) -> tuple[int, int]:
     """Return rows and columns of the largest sheet, as far as its cells say; (0, 0) where that cannot be told.
 
-    Raises UnreadableError for an old spreadsheet whose streams are not there: its reader takes the memory that they
-    claim before it looks whether the file has as much, and ends the process where that is refused.
+    Raises UnreadableError for one that claims more than it has, or whose parts lead in a circle: the reader takes the
+    memory that is claimed before it looks whether the file has as much, and ends the process where that is refused.
     """
     file.seek(0)
     try:
@@ -34,7 +36,12 @@ def _zipped(file: BinaryIO) -> tuple[int, int]:
     most = (0, 0)
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+            if name == "xl/sharedStrings.xml":
+                with archive.open(name) as part:
+                    told = _COUNTS.findall(part.read(_HEAD))
+                if any(int(each) > archive.getinfo(name).file_size for each in told):
+                    raise UnreadableError("damaged: it claims more texts than it holds")
+            elif name.startswith("xl/worksheets/") and name.endswith(".xml"):
                 with archive.open(name) as part:
                     rows = columns = 0
                     rest = b""
@@ -67,6 +74,8 @@ def _old(data: bytes) -> tuple[int, int]:
     container = Compound(data)
     if container.claimed > len(data):
         raise UnreadableError("damaged: streams that claim more than the file holds")
+    if container.loops():
+        raise UnreadableError("damaged: streams that lead back into themselves")
     streams = {name.casefold(): entry for name, entry in container.root.children.items()}
     entry = streams.get("workbook") or streams.get("book")
     if entry is None:

@@ -6,6 +6,7 @@
 # make check     ruff and mypy
 # make bench     measure, and write docs/benchmarks.md
 # make lock      maintainers: pin the newest versions
+# make sbom      maintainers: write the list of all parts anew, from what is pinned
 
 VENV ?= .venv
 BIN ?= $(HOME)/.local/bin
@@ -16,7 +17,7 @@ export PYTHON
 
 needs = requirements.txt pyproject.toml tools/environment.sh
 
-.PHONY: help install uninstall demo test torture check bench reference lock clean
+.PHONY: help install uninstall demo test torture check bench reference lock sbom clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -65,6 +66,10 @@ reference: $(VENV)/.installed
 
 lock:
 	sh tools/lock.sh
+
+# engine/sbom.cdx.json; a test holds it and the pins together
+sbom: $(VENV)/.tested
+	$(VENV)/bin/python tools/sbom.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

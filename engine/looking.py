@@ -28,8 +28,8 @@ _DAY = 24 * 60 * 60
 # --- processes -------------------------------------------------------------------------------------------------------
 
 
-def process(name: str, report: Mapping[str, Any], *, where: str) -> Row:
-    """A process's own report of its lock. `where` is `running` for one that is at work, else what it was made for."""
+def process(name: str, report: Mapping[str, Any], *, running: bool) -> Row:
+    """A process's own report of its lock: of one that is at work, or of one that was made to try it."""
     refused = list(report.get("refused", ()))
     failed = str(report.get("failed") or report.get("error") or "")
     ok = bool(refused) and not failed
@@ -39,8 +39,9 @@ def process(name: str, report: Mapping[str, Any], *, where: str) -> Row:
     if ok and missing:
         found += f"; not held on this system: {'; '.join(missing)}"
     return Row(
-        f"{where}.{name}", SENT, f"{NAMES[name]} can reach no network and no other program", judged(ok),
-        f"from inside, under its lock: {_some(refused, 5)}" if refused else "from inside, under its lock",
+        f"lock.{name}", SENT, f"{NAMES[name]} can reach no network and no other program", judged(ok),
+        f"from inside {'the one that is at work now' if running else 'one that was made for this'}"
+        + (f": {_some(refused, 5)}" if refused else ""),
         found, command, shows, linux_only=True,
     )  # fmt: skip
 

@@ -4,7 +4,6 @@ Everything here runs in a locked process. Nothing of the vault is changed but th
 came out; what is tampered with, and purged from, are copies in a folder aside, encrypted as the vault is.
 """
 
-import contextlib
 import json
 import secrets
 import shlex
@@ -27,7 +26,7 @@ _FLIPS = 64  # bits changed in the header, spread over it
 _SAMPLES, _SAMPLE_BYTES = 64, 16 * 1024  # blocks of the database that are looked at, spread over it
 _NOISE = 0.98  # what of such a block is left when it is compressed: pages of plain SQLite come down to .1 to .7
 _KEY = "verified"  # in the table `meta`
-_MOST_KEPT_BYTES = 256 * 1024
+_MOST_KEPT, _MOST_KEPT_BYTES = 4, 256 * 1024
 
 
 # --- without a key ---------------------------------------------------------------------------------------------------
@@ -53,11 +52,18 @@ def closed(folder: Path) -> list[Row]:
             "vault.header", CHANGED, "A changed bit in the file that holds the wrapped keys is noticed",
             judged(noticed == len(flips)), f"changed {len(flips)} single bits in a copy of it",
             f"{noticed} of {len(flips)} were refused",
-            f"cp -r {quoted} /tmp/copy && printf X | dd of=/tmp/copy/{HEADER_NAME} bs=1 seek=40 conv=notrunc"
-            " && strongroom --vault /tmp/copy list",
-            "it is refused as damaged; delete /tmp/copy afterwards",
+            by_hand(folder, HEADER_NAME, 40), "it is refused; delete /tmp/copy and /tmp/copy-state afterwards",
         ),
     ]  # fmt: skip
+
+
+def by_hand(folder: Path, name: str, at: int) -> str:
+    """The command that changes a byte of a copy and opens that, with a state folder of its own: in the user's, the
+    copy's next commit would make the vault itself look older."""
+    return (
+        f"cp -r {shlex.quote(str(folder))} /tmp/copy && printf X | dd of=/tmp/copy/{name} bs=1 seek={at} conv=notrunc"
+        " && XDG_STATE_HOME=/tmp/copy-state strongroom --vault /tmp/copy verify --short"
+    )
 
 
 def _header_refused(raw: bytes, place: int, bit: int) -> bool:
@@ -152,10 +158,10 @@ def _whole(db: apsw.Connection, size: int, most: int, folder: str) -> Row:
 def _tampered(vault: Vault, aside: Path, size: int, most: int) -> Row:
     """One bit in the middle of a copy; the copy as it is has to open, or the trial would prove nothing."""
     claim = "A changed bit in the database is noticed"
-    command = "as for the wrapped keys, with store-*.db in the place of header"
+    command = by_hand(vault.folder, store.name(vault.header.epoch), size // 2)
     if size > most or shutil.disk_usage(aside).free < 2 * size:
         why = "the database is too large to be copied for it" if size > most else "too little space for a copy"
-        return Row("vault.tampered", CHANGED, claim, "unknown", "", why, command, "it is refused as damaged")
+        return Row("vault.tampered", CHANGED, claim, "unknown", "", why, command, "that it is not held there")
     copy = aside / "copy.db"
     try:
         shutil.copyfile(vault.folder / store.name(vault.header.epoch), copy)
@@ -172,7 +178,7 @@ def _tampered(vault: Vault, aside: Path, size: int, most: int) -> Row:
         "vault.tampered", CHANGED, claim, judged(before and not after),
         "changed one bit in the middle of a copy, and read the copy before and after",
         "the copy was whole before, refused after" if before and not after else "it was read all the same",
-        command, "it is refused as damaged",
+        command, "that it is not held there",
     )  # fmt: skip
 
 
@@ -243,22 +249,18 @@ def purged_on_a_copy(folder: Path, passphrase: str, aside: Path, *, most: int) -
 
 
 def keep(vault: Vault, report: Mapping[str, Any]) -> None:
-    """Remember, in the vault, what came out and when."""
-    text = json.dumps(dict(report))
+    """Remember, in the vault, what came out and when: of each who tries (`by`), the last."""
+    reports = [report, *(each for each in kept(vault) if each["by"] != report["by"])][:_MOST_KEPT]
+    text = json.dumps(reports)
     if len(text) > _MOST_KEPT_BYTES:
         raise StrongroomError(f"what came out is too long to be kept: {len(text):,} bytes")
     with vault.write() as db:
         db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?,?)", (_KEY, text))
 
 
-def kept(vault: Vault) -> dict[str, Any]:
-    """The last report; empty where nothing was tried yet, or it was by a version that told other things."""
+def kept(vault: Vault) -> list[dict[str, Any]]:
+    """The last reports, newest first; rows that another version told in another form are left out."""
     with vault.read() as db:
         row: Any = db.execute("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-    if row is None:
-        return {}
-    report: dict[str, Any] = json.loads(row[0])
-    with contextlib.suppress(KeyError, TypeError):
-        report["rows"] = [each.to_json() for each in from_json(report["rows"])]
-        return report
-    return {}
+    reports: list[dict[str, Any]] = json.loads(row[0]) if row else []
+    return [{**each, "rows": [row.to_json() for row in from_json(each["rows"])]} for each in reports]

@@ -33,7 +33,7 @@ _FLIPS = 24  # bits changed, one copy each, in each of the vault's files
 _SEARCH = (
     "grep -rac 'a word from your papers' ~/.local/share/strongroom ~/.local/state/strongroom /tmp /var/tmp /dev/shm"
 )
-_COPY = "the same with a copy of your own vault: docs/how-to/verify.md"
+_COPY = "# with a copy of your own vault: docs/how-to/verify.md, by hand"
 
 
 @dataclass(frozen=True, slots=True)

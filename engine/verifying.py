@@ -25,7 +25,7 @@ def verify(engine: Engine, *, page: Mapping[str, Any] | None = None) -> dict[str
     """
     began = time.time()
     held = privacy.protection(engine, check=True) | ({"page": dict(page)} if page else {})
-    rows = [looking.process(name, report, where="running") for name, report in held.items()]
+    rows = [looking.process(name, report, running=True) for name, report in held.items()]
     rows += [Row(**each) for each in vault_rows(engine)["rows"]]
     rows += looking.program()
     rows += looking.this_machine(engine.opened().vault.folder)
@@ -58,8 +58,8 @@ def keep(engine: Engine, report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def last(engine: Engine) -> dict[str, Any]:
-    """The last report, empty where there is none."""
-    return proving.kept(engine.opened().vault)
+    """The last reports in `reports`, the newest first: that of the command, which tries more, and that of the page."""
+    return {"reports": proving.kept(engine.opened().vault)}
 
 
 def report(rows: Iterable[Row], began: float, by: str) -> dict[str, Any]:

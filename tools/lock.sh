@@ -62,3 +62,5 @@ done
 
 # How old the parts that touch papers are, the page on privacy says.
 PYTHONPATH=. "$work/env/bin/python" tools/released.py "$work/env/bin/uv"
+
+echo "now: make sbom, which writes the list of parts from an environment that has these versions"

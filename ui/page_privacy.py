@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_folders, page_purge, protection
+from ui import link, look, page_folders, page_purge, page_verify, protection
 from ui.shown import count, escape, line, size, tag
 from vault.errors import StrongroomError
 
@@ -33,6 +33,7 @@ def show() -> None:
     commands = found["commands"]
     _summary(held, found)
     _processes(held, commands)
+    page_verify.show(lambda at: f"{day(at)}, {moment(at)}")
     _keys(found)
     _vault(found, commands)
     _backups(found["backups"])

@@ -7,7 +7,9 @@ a throwaway vault.
 
 import contextlib
 import os
+import resource
 import shlex
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.verdict import CHANGED, PROGRAM, READABLE, Row, from_json
+from engine.verdict import CHANGED, PROGRAM, READABLE, Row, from_json, judged
 from ui import apart
 from ui.apart import Apart, Line
 from ui.command_session import Given, running
@@ -29,6 +31,7 @@ _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked through, no
 
 _OWN = Row("vault", CHANGED, "Your own vault is whole", "unknown", "")
 _REHEARSAL = Row("rehearsal", READABLE, "A throwaway Strongroom keeps its promises", "unknown", "tried to start one")
+_CORE = Row("lock.core", READABLE, "A process that crashes leaves no picture of its memory", "unknown", "")
 _PROGRAM = Row("program", PROGRAM, "The parts are what was pinned", "unknown", "")
 
 
@@ -54,7 +57,10 @@ def run(given: Given, say: Callable[[str], None] = lambda _words: None) -> dict[
             say("making a throwaway Strongroom and trying it out: about half a minute")
             program = begin(lambda _: _as_rows(looking.program()))
             rehearsal = begin(lambda _: _rehearse(Path(aside)))
-            rows += [row for profile in _PROFILES for row in _rows(begin(_lock(profile)).next(), _no_lock(profile))]
+            known = {row.id for row in rows}
+            fresh = [each for each in _PROFILES if f"lock.{each}" not in known]
+            rows += [row for each in fresh for row in _rows(begin(_lock(each)).next(), _no_lock(each))]
+            rows += _rows(begin(lambda _: _as_rows([_core_dump(Path(aside))])).next(), _CORE)
             rows += _rows(rehearsal.next(), _REHEARSAL) + _rows(program.next(), _PROGRAM)
             rows += looking.this_machine(given.vault)
             if own:
@@ -98,8 +104,8 @@ def _at_work(given: Given) -> dict[str, Any]:
     with running(given) as client:
         if client is None:
             return _as_rows(proving.closed(given.vault), state="locked")
-        held = client.call("protection")
-        rows = [looking.process(name, report, where="running") for name, report in held.items()]
+        held = client.call("protection", check=True)
+        rows = [looking.process(name, report, running=True) for name, report in held.items()]
         status = client.call("status")
         if status["state"] == "locked":
             return _as_rows([*rows, *proving.closed(given.vault)], state="locked")
@@ -126,7 +132,7 @@ def _keep(given: Given, report: dict[str, Any]) -> dict[str, Any]:
 def _no_lock(profile: str) -> Row:
     from engine import looking
 
-    return looking.process(profile, {"error": "the process that tried ended without an answer"}, where="lock")
+    return looking.process(profile, {"error": "the process that tried ended without an answer"}, running=False)
 
 
 def _lock(profile: Any) -> Callable[[Line], dict[str, Any]]:
@@ -139,7 +145,7 @@ def _lock(profile: Any) -> Callable[[Line], dict[str, Any]]:
             report = _locked(lock, profile)
         except lock.LockError as error:
             report = {"error": error.message}
-        return _as_rows([looking.process(profile, report, where="lock")])
+        return _as_rows([looking.process(profile, report, running=False)])
 
     return inside
 
@@ -160,6 +166,33 @@ def _locked(lock: Any, profile: str) -> dict[str, Any]:
         os.close(os.open("/etc/passwd", os.O_RDONLY))
         return {"error": "a file could be opened"} if report["landlock"] else {**report, "refused": refused}
     return {**report, "refused": (*refused, "open a file")}
+
+
+def _core_dump(aside: Path) -> Row:
+    """Crash a locked process, and see whether the kernel wrote its memory down."""
+    from engine import lock, machine
+
+    os.chdir(aside)  # where it would lie, unless the system has a place for all
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            with contextlib.suppress(ValueError, OSError):  # as generous as a user could have set it
+                resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+            lock.lock("engine")
+            os.kill(os.getpid(), signal.SIGSEGV)
+        os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    crashed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGSEGV
+    pattern = machine.core_pattern()
+    return replace(
+        _CORE,
+        result=judged(not os.WCOREDUMP(status) if crashed else None),
+        tried="locked a process as the engine is, and crashed it (signal 11)",
+        found=("the kernel wrote it down" if os.WCOREDUMP(status) else "nothing was written")
+        + (f"; others' go to {pattern}" if pattern else ""),
+        command="grep 'Max core' /proc/PID/limits; cat /proc/sys/kernel/core_pattern; coredumpctl list",
+        shows="0 for each process of Strongroom, and none of them in the list",
+    )
 
 
 # --- a throwaway Strongroom, and the user's own vault -----------------------------------------------------------------

@@ -633,7 +633,7 @@ def test_lock_ends_what_is_open_and_unlock_opens_it_again(person, served):
     person.ok("unlock")
     assert person.json("status")["state"] == "open"
     found = results(person.json("verify"))
-    assert found["running.engine"] == found["vault.tampered"] == "held"
+    assert found["lock.engine"] == found["vault.tampered"] == "held"
     assert found["vault"] == "unknown"  # it is open, so no copy of it is tried
 
 

@@ -32,7 +32,8 @@ from retrieval.embed import Embedder
 from retrieval.index import Index
 from vault import purge, purge_list, remembered
 from vault.errors import LockedError, StrongroomError
-from vault.keys import KdfCost
+from vault.failures import KeyringAloneError
+from vault.keys import KdfCost, as_keyring
 from vault.vault import HEADER_NAME, Vault
 from vault.vault import unlock as check_secret
 
@@ -139,6 +140,7 @@ class Engine:
             "seconds_left": round(to_do / rate) if rate and to_do else None,
             "embedding_paused": bool(progress.paused),
             "reason": pipeline.failure or progress.paused,
+            "disk_full": pipeline.work.full,
         }
 
     def create(self, passphrase: str) -> dict[str, Any]:
@@ -161,6 +163,8 @@ class Engine:
                 if vault.was_behind:  # accepted, put back or restored halfway: what was purged since is in it again
                     purge.reapply(vault, keyword.remove, index_holds=keyword.held)
                 self._start(vault)
+            elif as_keyring(passphrase):
+                raise KeyringAloneError("does not open what was locked")
             else:
                 check_secret(self._open.vault.header, passphrase, self._open.vault.state)
             self._begin_use()

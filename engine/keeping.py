@@ -10,8 +10,11 @@ from engine import looks, settings
 from engine.engine import Engine
 from retrieval import embed
 from vault import backup as copies
-from vault import remembered
+from vault import keys, remembered
 from vault.errors import StrongroomError
+
+KEYRING_NAME = "system's keyring"
+"""as its secret's day is remembered and shown"""
 
 
 def settings_get(engine: Engine) -> dict[str, Any]:
@@ -51,6 +54,25 @@ def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
     with vault.write() as db:
         remembered.set_secret(db, "recovery code", time.time())
     return {"recovery_code": code}
+
+
+def keyring(engine: Engine) -> dict[str, Any]:
+    """Whether the system's keyring opens the vault."""
+    return {"on": engine.opened().vault.header.has(keys.KEYRING)}
+
+
+def keyring_on(engine: Engine, passphrase: str) -> dict[str, Any]:
+    """Let the system's keyring open the vault; the answer holds the secret that it is to keep."""
+    vault = engine.opened().vault
+    secret = vault.keyring_on(passphrase)
+    with vault.write() as db:
+        remembered.set_secret(db, KEYRING_NAME, time.time())
+    return {"secret": secret}
+
+
+def keyring_off(engine: Engine) -> dict[str, Any]:
+    """End that; `was` says whether it did."""
+    return {"was": engine.opened().vault.keyring_off()}
 
 
 def backup(engine: Engine, target: str, *, lies: str | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from vault.errors import DamagedVaultError, StrongroomError
 from vault.folder import read_header
 from vault.vault import Vault
 
-_KINDS = {keys.PASSPHRASE: "passphrase", keys.RECOVERY_CODE: "recovery code"}
+_KINDS = {keys.PASSPHRASE: "passphrase", keys.RECOVERY_CODE: "recovery code", keys.KEYRING: "system's keyring"}
 _RECEIPTS = 50
 _TRIED = b"Strongroom looks whether its parser is locked.\n"
 
@@ -141,7 +141,7 @@ def _slot(slot: keys.Slot, since: dict[str, float]) -> dict[str, Any]:
     made = (
         f"Argon2id, {cost.memory_kib // 1024} MiB, {cost.passes} passes"
         if cost
-        else "HKDF; its 140 random bits need no slow derivation"
+        else f"HKDF; its {140 if slot.kind == keys.RECOVERY_CODE else 256} random bits need no slow derivation"
     )
     return {"kind": kind, "since": since.get(kind), "derivation": made}
 

@@ -193,6 +193,11 @@ def _passwd(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _keyring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=["on", "off"], help="without one: say whether it does")
+    _json(parser)
+
+
 def _backup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="FOLDER", help="a folder that does not exist yet")
     _json(parser)
@@ -277,6 +282,9 @@ COMMANDS = (
     Command("unlock", "open the vault of the engine that runs", "", "ui.command_keys:unlock", _none),
     Command("passwd", "change the passphrase", "", "ui.command_keys:passwd", _passwd),
     Command("recovery", "make a new recovery code", "The one before ends.", "ui.command_keys:recovery", _json),
+    Command("keyring", "let the system's keyring open the vault at login", "Off unless you switch it on. With it,"
+            " `strongroom serve` and `open` start unlocked while you are logged in, and so can other programs that run"
+            " as you; docs/how-to/run-at-login.md says what that weakens.", "ui.command_keyring:keyring", _keyring),
     Command("backup", "write an encrypted copy of the vault", "It opens with the passphrase and the recovery code that"
             " the vault has now, and is compared with the vault after writing.", "ui.command_keys:backup", _backup),
     Command("restore", "put a backup back", "What was purged since the backup was made is purged again.",

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ui import render
 from ui.command_files import wait
+from ui.command_keyring import fetch
 from ui.command_session import Given, running, unlock
-from ui.terminal import say, tell
+from ui.terminal import plain, say, tell
 from vault.errors import StrongroomError
 
 _DEMO_QUESTIONS = 3
@@ -47,6 +48,13 @@ def _serve(given: Given, options: argparse.Namespace, *, browser: bool) -> int:
             with running(given) as started:
                 if started is not None and started.call("status")["state"] == "locked":
                     unlock(given, started)
+        elif secret := fetch(given):
+            try:
+                with running(given) as started:
+                    if started is not None and started.call("status")["state"] == "locked":
+                        started.call("unlock", passphrase=secret)
+            except StrongroomError as error:
+                tell(f"strongroom: the vault stays locked: {plain(error.message)}")
         say(f"Strongroom is at {url}", "the address opens the page once; Ctrl-C ends Strongroom")
 
     given.state.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from vault.failures import (
     NewerVaultError,
     RecoveryCodeTypingError,
     WeakPassphraseError,
+    WrongKeyringSecretError,
     WrongPassphraseError,
     WrongRecoveryCodeError,
 )
@@ -50,7 +51,7 @@ slots = st.one_of(
         st.binary(min_size=12, max_size=12), st.binary(min_size=48, max_size=48),
     ),
     st.builds(
-        Slot, st.just(keys.RECOVERY_CODE), st.none(), st.binary(min_size=32, max_size=32),
+        Slot, st.sampled_from([keys.RECOVERY_CODE, keys.KEYRING]), st.none(), st.binary(min_size=32, max_size=32),
         st.binary(min_size=12, max_size=12), st.binary(min_size=48, max_size=48),
     ),
 )  # fmt: skip
@@ -190,6 +191,60 @@ def test_revoking_changes_every_key_but_the_lasting_one(made):
         keys.unlock_with_passphrase(newer, PASSPHRASE)
     with pytest.raises(WrongRecoveryCodeError):
         by_code(newer, old)
+
+
+def by_keyring(header: Header, secret: str) -> Keys:
+    kept = keys.as_keyring(secret)
+    assert kept is not None
+    return keys.unlock_with_keyring(header, kept)
+
+
+def test_a_keyrings_secret_opens_until_it_is_replaced_or_removed_and_the_others_stay(made):
+    header, made_keys, code = made
+    with_slot, secret = keys.with_keyring(header, made_keys)
+    assert by_keyring(Header.from_bytes(with_slot.to_bytes()), secret) == made_keys == by_code(with_slot, code)
+    assert keys.unlock_with_passphrase(with_slot, PASSPHRASE) == made_keys
+    assert with_slot.revision == header.revision + 1
+    again, newer = keys.with_keyring(with_slot, made_keys)
+    assert len(again.slots) == 3
+    assert by_keyring(again, newer) == made_keys
+    removed = keys.without_keyring(again, made_keys)
+    assert removed.slots == header.slots
+    for changed, old in ((again, secret), (removed, newer), (header, secret)):
+        with pytest.raises(WrongKeyringSecretError):
+            by_keyring(changed, old)
+    changed = keys.with_recovery_code(keys.with_passphrase(again, made_keys, "another passphrase"), made_keys)[0]
+    assert by_keyring(changed, newer) == made_keys
+    renewed, _, _ = keys.renewed(again, made_keys, "another passphrase", 2)
+    assert not renewed.has(keys.KEYRING)
+    with pytest.raises(WrongKeyringSecretError):
+        by_keyring(renewed, newer)
+
+
+@pytest.mark.parametrize("secret", [
+    "", keys.KEYRING_PREFIX, keys.KEYRING_PREFIX + "00" * 31, keys.KEYRING_PREFIX + "00" * 33,
+    keys.KEYRING_PREFIX + "0" * 63 + " ", keys.KEYRING_PREFIX + "AB" * 32, keys.KEYRING_PREFIX.upper() + "00" * 32,
+])  # fmt: skip
+def test_only_the_exact_form_is_a_keyrings_secret(made, secret):
+    assert keys.as_keyring(secret) is None
+    if secret.startswith(keys.KEYRING_PREFIX):  # and nobody's passphrase begins so
+        with pytest.raises(WeakPassphraseError, match="a keyring"):
+            keys.with_passphrase(made[0], made[1], secret)
+
+
+def test_a_slot_turned_into_another_kind_opens_nothing(made):
+    """The code's slot called a keyring's, and the other way round: the kind is part of what a slot authenticates."""
+    header, made_keys, code = made
+    with_slot, secret = keys.with_keyring(header, made_keys)
+    passphrase, by_the_code, kept = with_slot.slots
+    turned = replace(
+        with_slot,
+        slots=(passphrase, replace(by_the_code, kind=keys.KEYRING), replace(kept, kind=keys.RECOVERY_CODE)),
+    )
+    with pytest.raises(WrongKeyringSecretError):
+        by_keyring(turned, secret)
+    with pytest.raises(WrongRecoveryCodeError):
+        by_code(turned, code)
 
 
 @pytest.mark.parametrize(

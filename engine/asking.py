@@ -20,6 +20,7 @@ from retrieval.passage import Passage, hit
 from retrieval.query import Filters
 from vault import documents
 from vault.errors import StrongroomError
+from vault.failures import VaultFullError
 from vault.vault import Vault
 
 MOST_QUESTION = 10_000  # characters; a longer one is a document pasted by mistake
@@ -104,7 +105,11 @@ def ask(
             "read": [each.to_json() for each in asked.read],
             "seconds": {**shown["seconds"], "total": round(time.perf_counter() - began, 4)},
         }
-        history.remember(engine, shown, conversation=started, since=before, offered=offered)
+        try:
+            history.remember(engine, shown, conversation=started, since=before, offered=offered)
+            opened.pipeline.work.went_well("history")
+        except VaultFullError as error:  # the answer is none the worse; the status says that the disk is full
+            opened.pipeline.work.failed(error, "history")
         if history.before(opened.vault, started).purges != before.purges:
             engine.forget()  # after that purge's own forgetting, the model may have read on
     return shown

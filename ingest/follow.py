@@ -175,7 +175,7 @@ class Follower:
 
         def compare() -> None:
             try:
-                self._compare(folders, None)
+                self._pipeline.work.guarded(lambda: self._compare(folders, None))
             finally:
                 self._scans -= 1
 
@@ -183,7 +183,9 @@ class Follower:
 
     def _changed(self, report: Report) -> None:
         """The watcher's news: something happened at these paths."""
-        self._compare(None, frozenset().union(*report.values()))
+        paths = frozenset().union(*report.values())
+        # Tried until it is written down: the watcher does not tell of it again.
+        self._pipeline.work.guarded(lambda: self._compare(None, paths))
 
     def _compare(self, only: Collection[int] | None, paths: Collection[bytes] | None) -> None:
         """Compare disk and vault: in the given folders (None: all), at the given paths (None: everywhere in them).

@@ -12,8 +12,10 @@ from engine.zygote import Zygote
 from retrieval.embed import Embedder
 from retrieval.index import Index
 from vault.errors import StrongroomError
+from vault.failures import VaultFullError
 from vault.vault import Vault
 
+PAUSE_SECONDS = 5.0  # until what failed is tried again, on a full disk say
 GIVE_WAY_SECONDS = 1.0  # at most, so that many questions one after the other do not stop the work
 
 
@@ -49,11 +51,36 @@ class Work:
         """notified when the rows are worth another look"""
         self.publishing = 0
         """commits that the indexes may not show yet"""
-        self.failure = ""
-        """why the work does not go on, in words"""
         self.broken = False
         """whether it cannot go on until the engine is started anew"""
+        self._end = ""  # why it broke
+        self._waits: dict[str, StrongroomError] = {}  # what failed and is tried again, by who does it
         self._asking = 0
+
+    @property
+    def failure(self) -> str:
+        """Why the work does not go on, in words; empty while it does."""
+        if self._end:
+            return self._end
+        for error in list(self._waits.values()):
+            if isinstance(error, VaultFullError):
+                return f"paused: the disk of {error.folder} is full; it goes on by itself when there is room"
+            said = f"{error.message}; {error.hint}" if error.hint else error.message
+            return f"paused: {said}; it is tried again every {PAUSE_SECONDS:g} seconds"
+        return ""
+
+    @property
+    def full(self) -> bool:
+        """Whether the work waits for room on the vault's disk."""
+        return any(isinstance(error, VaultFullError) for error in list(self._waits.values()))
+
+    def failed(self, error: StrongroomError, who: str = "") -> None:
+        """Say that this thread (or `who`) waits because of something that the user can mend."""
+        self._waits[who or threading.current_thread().name] = error
+
+    def went_well(self, who: str = "") -> None:
+        """Say that it waits no longer."""
+        self._waits.pop(who or threading.current_thread().name, None)
 
     def wake(self) -> None:
         """Look at the rows again: something was added or changed."""
@@ -62,6 +89,7 @@ class Work:
 
     def rest(self, seconds: float = 1.0) -> None:
         """Wait until there may be something to do."""
+        self.went_well()
         with self.changed:
             self.changed.wait(timeout=seconds)
 
@@ -94,22 +122,27 @@ class Work:
             with self.vault.write() as db:
                 yield db, removed
             self.index.refresh(removed)
+            self.went_well()
         finally:
             with self.changed:
                 self.publishing -= 1
 
     def guarded(self, work: Callable[[], None]) -> None:
-        """Run one thread's loop. What the user can mend (a full disk) is said and tried again; the rest ends the thread
-        and is said too, never silently."""
+        """Run one thread's loop, or one piece of work.
+
+        What the user can mend (a full disk) is said and tried again; the rest ends the thread and is said too, never
+        silently.
+        """
         while not self.stop.is_set():
             try:
                 work()
             except StrongroomError as error:
-                self.failure = f"{error.message}; {error.hint}" if error.hint else error.message
-                self.stop.wait(5.0)
+                self.failed(error)
+                self.stop.wait(PAUSE_SECONDS)
             except Exception as error:
                 self.broken = True
-                self.failure = f"stopped by an error in Strongroom: {type(error).__name__}"
+                self._end = f"stopped by an error in Strongroom: {type(error).__name__}"
                 raise
             else:
+                self.went_well()
                 return

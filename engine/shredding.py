@@ -27,11 +27,11 @@ class Shredding:
         *,
         wanted: Callable[[], bool],
         give_way: Callable[[], object] = lambda: None,
-        quiet_seconds: float = QUIET_SECONDS,
+        quiet_seconds: float | None = None,
     ) -> None:
         """`wanted` is the setting, read anew at each turn; `give_way` returns when nobody waits for an answer."""
         self._vault, self._wanted, self._give_way = vault, wanted, give_way
-        self._quiet_seconds = quiet_seconds
+        self._quiet_seconds = QUIET_SECONDS if quiet_seconds is None else quiet_seconds
         self._ended = threading.Event()
         self._woken = threading.Event()
         self._at_once = False

@@ -5,6 +5,7 @@ such files, as osv.dev publishes one for each ecosystem. It comes from elsewhere
 without files, in pieces of a bounded size, and nothing in it is believed to be of the form that it should have.
 """
 
+import codecs
 import json
 import lzma
 import os
@@ -59,6 +60,8 @@ def look(file: Path) -> dict[str, Any]:
     pinned = {each.name for each in sbom.pinned(sbom.read())}
     versions = {name: version for name, version in versions.items() if name in pinned}
     import packaging.version  # noqa: F401 - loaded before the lock: later no file can be opened
+
+    codecs.lookup("cp437")  # of names in a zip
 
     try:
         opened = file.open("rb")

@@ -52,8 +52,10 @@ def named(requirement):
 
 
 def needed(name):
-    """What an installed package asks for by itself, on any system; of one that is not here (on another system only),
-    nothing is known."""
+    """What an installed package asks for by itself, on any system; of one that is not here (on another system only), or
+    that only builds and need not be here, nothing is told."""
+    if name in BUILDS:
+        return []
     try:
         asked = requires(name) or []
     except PackageNotFoundError:

@@ -15,6 +15,7 @@ from generation import conversation as follow_up
 from generation import extractive
 from generation.answer import Answer, Statement, statements_json
 from generation.writing import Heard
+from ingest.work import HISTORY
 from retrieval import query as queries
 from retrieval.passage import Passage, hit
 from retrieval.query import Filters
@@ -107,9 +108,9 @@ def ask(
         }
         try:
             history.remember(engine, shown, conversation=started, since=before, offered=offered)
-            opened.pipeline.work.went_well("history")
+            opened.pipeline.work.went_well(HISTORY)
         except VaultFullError as error:  # the answer is none the worse; the status says that the disk is full
-            opened.pipeline.work.failed(error, "history")
+            opened.pipeline.work.failed(error, HISTORY)
         if history.before(opened.vault, started).purges != before.purges:
             engine.forget()  # after that purge's own forgetting, the model may have read on
     return shown

@@ -15,6 +15,8 @@ from vault.errors import StrongroomError
 from vault.failures import VaultFullError
 from vault.vault import Vault
 
+HISTORY = "history"
+"""who waits where an answer was given and not kept; nobody tries that again, so any commit says that there is room"""
 PAUSE_SECONDS = 5.0  # until what failed is tried again, on a full disk say
 GIVE_WAY_SECONDS = 1.0  # at most, so that many questions one after the other do not stop the work
 
@@ -123,6 +125,7 @@ class Work:
                 yield db, removed
             self.index.refresh(removed)
             self.went_well()
+            self.went_well(HISTORY)
         finally:
             with self.changed:
                 self.publishing -= 1

@@ -2,7 +2,8 @@
  * at the n-th of them, or lets the n-th (and those after it) fail.
  *
  * Built as a shared library and preloaded (LD_PRELOAD), so that it stands between libc and SQLite, Python and all
- * else in the process. Nothing happens until `disk_arm`. A call counts if it may change what is below the folder:
+ * else in the process. Nothing happens until `disk_arm`; or, where the environment names a folder (DISK_FOLDER) and a
+ * file (DISK_FULL), the disk below the folder is full, for all processes, while that file is there. A call counts if it may change what is below the folder:
  * creating or emptying a file, write, truncate, fsync, rename, link, unlink, mkdir, rmdir. What was done is written
  * to the log's descriptor after it succeeded, and before the caller hears of it, under a mutex: the log's order is
  * the disk's. Calls that would change files and are not understood here end the process with 99, never unseen.
@@ -43,6 +44,7 @@ static char root[PATH_MAX];
 static size_t root_size;
 static int armed, lazy, log_fd = -1, mode, fault_errno;
 static long count, at;
+static const char *full_while;
 static pthread_mutex_t turn = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
@@ -54,6 +56,7 @@ static ssize_t raw_write(int fd, const void *data, size_t size) {
 
 static void say(int op, int fd, int flags, uint64_t offset, const char *path, const char *path2, const void *data,
                 uint64_t size) {
+    if (log_fd < 0) return;
     struct record head = {MAGIC, op, fd, flags, offset, size, path ? strlen(path) : 0, path2 ? strlen(path2) : 0};
     size_t total = sizeof head + head.path + head.path2 + size, done = 0;
     char *block = malloc(total);
@@ -106,6 +109,10 @@ static int ours(int fd) { return armed && fd >= 0 && fd < FDS && tracked[fd]; }
 /* Before a call that counts. 0: go on; 1: fail with errno; 2: do the half of it, and then what `after` does. */
 static int fault(int op) {
     long now = ++count;
+    if (full_while && (op == OPEN || op == WRITE || op == MKDIR) && !access(full_while, F_OK)) {
+        errno = ENOSPC;
+        return 1;
+    }
     if (mode == NOTHING || now < at) return 0;
     if (now == at) {
         if (mode == KILL) kill(getpid(), SIGKILL);
@@ -127,6 +134,15 @@ static void after(int how) {
 
 #define LOCK pthread_mutex_lock(&turn)
 #define UNLOCK do { int kept_ = errno; pthread_mutex_unlock(&turn); errno = kept_; } while (0)
+
+__attribute__((constructor)) static void begin(void) {
+    const char *folder = getenv("DISK_FOLDER");
+    full_while = getenv("DISK_FULL");
+    if (!folder || !full_while) return;
+    snprintf(root, sizeof root, "%s", folder);
+    root_size = strlen(root);
+    armed = 1;
+}
 
 /* --- what the driver calls ------------------------------------------------------------------------------------- */
 

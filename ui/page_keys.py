@@ -8,6 +8,15 @@ from ui.shown import line, size, tag
 from vault.errors import StrongroomError
 
 _SHORTEST = 10
+_KEYRING_OFF = (
+    "Off. The system's keyring can open this vault when Strongroom starts at login. Then whoever can open your keyring "
+    "can open the vault: programs that run as you, and a thief who finds out your login password. To switch it on, in "
+    "a terminal:"
+)
+_KEYRING_ON = (
+    "On: the system's keyring opens this vault when Strongroom starts while you are logged in, and so can other "
+    "programs that run as you. What you lock, or what locks itself, stays locked."
+)
 
 
 def show() -> None:
@@ -15,6 +24,7 @@ def show() -> None:
     st.html(tag("h2.title.small", "Keys"))
     _passphrase()
     _recovery()
+    _keyring()
     lead = (
         "An encrypted copy of the vault, compared after it was written. It opens with the passphrase and the recovery "
         "code of now. Your papers themselves are not in it."
@@ -104,6 +114,29 @@ def _show_code(code: str) -> None:
                 return
             for key in ("new-code", "typed-code"):
                 st.session_state.pop(key, None)
+            link.rerun()
+
+
+def _keyring() -> None:
+    """Whether the system's keyring opens the vault. Switched on in a terminal only: the page cannot reach a keyring."""
+    held = bool(link.call("keyring")["on"])
+    with st.expander("Unlock at login", icon=":material/login:"), st.container(key="keyring"):
+        if st.session_state.pop("keyring-off", False):
+            look.notice(
+                "good", "the keyring opens this vault no more", "`strongroom keyring off` deletes its secret too"
+            )
+        if not held:
+            st.html(tag("p.why", _KEYRING_OFF))
+            st.code("strongroom keyring on", language=None)
+            return
+        st.html(tag("p.why", _KEYRING_ON))
+        if st.button("Switch it off", key="keyring-end", type="primary"):
+            try:
+                link.call("keyring.off")
+            except StrongroomError as error:
+                look.failure(error)
+                return
+            st.session_state["keyring-off"] = True
             link.rerun()
 
 

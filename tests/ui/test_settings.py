@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
+from vault.errors import StrongroomError
+
 PASSPHRASE = "seven copper kettles whistle"
 ANOTHER = "nine patient herons wait"
 
@@ -126,6 +128,44 @@ def test_a_new_recovery_code_is_shown_once_and_typed_again(screen, opened):
     expect(screen.get_by_test_id("new-recovery-code")).to_have_count(0)
     assert code not in screen.content()
     assert opened.call("unlock", passphrase=code)["state"] == "open"
+
+
+def test_the_keyring_is_switched_off_here_and_on_only_in_a_terminal(screen, opened):
+    screen.get_by_text("Unlock at login").click()
+    screen.get_by_text("strongroom keyring on").wait_for()
+    assert screen.get_by_role("button", name="Switch it off").count() == 0
+    secret = opened.call("keyring.on", passphrase=PASSPHRASE)["secret"]
+    screen.reload()
+    screen.get_by_text("Unlock at login").click()
+    off = screen.get_by_role("button", name="Switch it off")
+    off.wait_for()
+    assert "programs that run as you" in screen.locator(".st-key-keyring").inner_text()
+    assert secret not in screen.content()
+    off.click()
+    eventually(screen, lambda: opened.call("keyring") == {"on": False})
+
+
+def test_locking_after_sleep_is_switched_and_the_door_says_why_it_is_locked(screen, opened):
+    screen.get_by_text("Lock when the machine was asleep").click()
+    eventually(screen, lambda: opened.call("settings.get")["lock_on_sleep"] is False)
+    screen.get_by_text("Lock when the machine was asleep").click()
+    eventually(screen, lambda: opened.call("settings.get")["lock_on_sleep"] is True)
+    opened.call("lock", mode="page")
+    screen.get_by_text("It asks for the passphrase again").wait_for()
+    for _ in range(4):  # wrong ones slow down here, too: the fourth is not even looked at
+        box = screen.get_by_label("Passphrase or recovery code")
+        box.fill("not the passphrase")
+        box.press("Enter")
+        screen.locator(".notice.bad").wait_for()
+        screen.wait_for_timeout(300)
+    screen.get_by_text(re.compile("wrong passphrases in a row: wait")).wait_for()
+    eventually(screen, lambda: _opens(opened))
+
+
+def _opens(opened):
+    with contextlib.suppress(StrongroomError):
+        return opened.call("unlock", passphrase=PASSPHRASE)["state"] == "open"
+    return False
 
 
 def test_a_backup_is_written_where_it_was_typed(screen, opened, tmp_path):

@@ -213,6 +213,9 @@ class Follower:
                     found += scan.look(folder.path, places, leave_out=self._kept_out)
                     known += self._files(folder, places)
             if paths is not None:
+                for row, folder in self._linked(found, known, here):
+                    found += scan.look(folder.path, [row.path], leave_out=self._kept_out)
+                    known.append(row)
                 known += self._left(found, known)
             # A file that is still being written is looked at again when it is not.
             open_still = {e.path for e in found if isinstance(e, Entry) and not e.reason and not is_settled(e)}
@@ -326,6 +329,21 @@ class Follower:
                 return folder
         raise FolderError(f"{path} is not one of the folders", "`strongroom folders` lists them")
 
+    def _linked(
+        self, found: Iterable[Entry | Unread], known: Iterable[Known], folders: Sequence[Folder]
+    ) -> list[tuple[Known, Folder]]:
+        """Other names that the vault has for the files found: of hard links, the system tells the name written to."""
+        there = {row.id for row in known}
+        numbers = {each.inode for each in found if isinstance(each, Entry)}
+        linked: dict[int, tuple[Known, Folder]] = {}
+        with self._vault.read() as db:
+            for number in numbers:
+                for row in map(_known, db.execute(f"{_KNOWN} WHERE inode = ?", (number,)).fetchall()):
+                    folder = next((each for each in folders if scan.is_below(row.path, each.path)), None)
+                    if folder and row.id not in there and _inode(row.path) == number:
+                        linked[row.id] = row, folder
+        return list(linked.values())
+
     def _left(self, found: Iterable[Entry | Unread], known: Iterable[Known]) -> list[Known]:
         """Files that lie at one of these places now, and not any more where the vault has them: a folder's new name may
         be reported before its old one."""
@@ -352,6 +370,13 @@ class Follower:
                         f"{_KNOWN} WHERE path = ?1 OR (path >= ?2 AND path < ?3)", (place, place + b"/", place + b"0")
                     ).fetchall()
         return [_known(row) for row in rows]
+
+
+def _inode(path: bytes) -> int:
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
 
 
 def _known(row: Sequence[Any]) -> Known:

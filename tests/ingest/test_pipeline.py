@@ -83,3 +83,15 @@ def test_what_another_file_holds_stays_when_one_of_them_is_edited(engine, papers
     until(engine, {"Twice": 2})
     written(papers / "b.md", "# Once\n\nThe piano was tuned.\n")
     until(engine, {"Twice": 1, "Once": 1})
+
+
+def test_a_file_with_two_names_is_read_again_under_both(engine, papers, tmp_path):
+    """The system tells of a change by the name that was written to, and of that one only."""
+    (papers / "one").mkdir()
+    written(papers / "one" / "a.md", "# First\n\nThe boiler was serviced.\n")
+    os.link(papers / "one" / "a.md", papers / "b.md")
+    engine.folders_add(str(papers))
+    until(engine, {"First": 2})
+    time.sleep(1.1)
+    (papers / "b.md").write_text("# Second\n\nThe piano was tuned.\n")
+    until(engine, {"Second": 2})

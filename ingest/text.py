@@ -9,7 +9,7 @@ from ingest.decode import read_text
 from ingest.registry import Context, digest, recognise
 from vault.records import Block, Document, Problem
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#*)?[ \t]*$")  # CommonMark 0.31, 4.2
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)")  # CommonMark 0.31, 4.2; for its end see `_heading`
 _UNDERLINE = re.compile(r" {0,3}(=+|-+|~+)[ \t]*$")  # 4.3; `~` is reStructuredText's
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\(?\d{1,3}[.)]|\(?[a-z][.)])[ \t]+\S")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
@@ -68,7 +68,7 @@ def blocks(text: str, *, markdown: bool) -> Iterator[Block]:
             yield Block(start, end, "heading", 1 if "=" in line else 2)
             start, lines = -1, 0
             continue
-        heading = _HEADING.match(line) if markdown else None
+        heading = _heading(line) if markdown else None
         row = markdown and _ROW.match(line) is not None
         item = _ITEM.match(line) is not None
         fenced = _FENCE.match(line) if markdown else None
@@ -80,8 +80,9 @@ def blocks(text: str, *, markdown: bool) -> Iterator[Block]:
         if not line.strip():
             continue
         if heading:
-            if heading[2]:
-                yield Block(here + heading.start(2), here + heading.end(2), "heading", len(heading[1]))
+            level, begins, ends = heading
+            if begins < ends:
+                yield Block(here + begins, here + ends, "heading", level)
         elif row:
             if not _RULE.match(line):
                 rows += 1
@@ -94,3 +95,15 @@ def blocks(text: str, *, markdown: bool) -> Iterator[Block]:
             fence = fenced[1] if fenced else ""
     if start >= 0:
         yield Block(start, end, opened)
+
+
+def _heading(line: str) -> tuple[int, int, int] | None:
+    """Return a heading's level, and where its words begin and end in the line; closing `#` stand apart from them."""
+    found = _HEADING.match(line)
+    if found is None:
+        return None
+    words = found[2].rstrip(" \t")
+    without = words.rstrip("#")
+    if without.endswith((" ", "\t")):
+        words = without.rstrip(" \t")
+    return len(found[1]), found.start(2), found.start(2) + len(words)

@@ -368,6 +368,21 @@ def test_destroy_leaves_nothing_of_the_vault(tmp_path):
     assert [each.name for each in state.rglob("*") if each.is_file() and not each.name.endswith(".lock")] == []
 
 
+def test_a_purge_that_no_engine_runs_for_is_shredded_before_the_command_ends(person, tmp_path):
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "secret.txt").write_text("The quince recipe of great-uncle Thaddeus calls for asafoetida.\n")
+    person.ok("add", folder, "--wait")
+    before = next(person.vault.glob("store-*.db")).name
+    shown = person.ok("purge", folder / "secret.txt", "--yes").stdout
+    assert "purged 1 document" in shown
+    assert "the vault has the old one no more" in shown
+    assert "nothing was found" in shown
+    assert next(person.vault.glob("store-*.db")).name != before
+    assert person.json("purge", "--wait")["stage"] == "none"
+    person.ok("remove", folder)
+
+
 # --- with an engine running ------------------------------------------------------------------------------------------
 
 
@@ -572,6 +587,11 @@ def test_a_purged_document_is_gone_stays_gone_and_can_be_allowed_again(person, s
     assert receipt["removed"]["documents"] == 1
     assert all(check["found"] == 0 for check in receipt["checks"])
     assert (folder / "secret.txt").exists()
+    assert receipt["stage"]["name"] in ("erased", "shredding")  # it goes on by itself; who wants to wait for it may
+    assert person.json("purge", "--wait")["stage"] == "none"
+    [row] = [row for row in person.json("purge", "--receipts") if row["id"] == receipt["id"]]
+    assert row["stage"]["name"] == "shredded"
+    assert row["stage"]["confirmed"]
 
     person.run("add", folder, "--wait")
     assert all("bergamot" not in hit["quote"] for hit in person.json("search", "marmalade bergamot"))

@@ -189,6 +189,7 @@ def test_a_purged_document_is_gone_with_a_receipt_that_says_what_was_checked(lib
     purge.wait_for()
     assert purge.is_disabled()
     expect(library.get_by_role("dialog")).to_contain_text("1 passage")
+    expect(library.get_by_role("dialog")).to_contain_text("copied to a new key, which needs")
     library.get_by_text("Yes, remove it from the vault").click()
     purge.click()
     receipt = library.get_by_test_id("receipt")
@@ -196,6 +197,9 @@ def test_a_purged_document_is_gone_with_a_receipt_that_says_what_was_checked(lib
     expect(receipt).to_contain_text("read back")
     library.get_by_text("What was looked for").click()
     expect(library.locator(".checks tr").first).to_contain_text("found 0")
+    stage = library.get_by_test_id("stage")
+    assert running.call("shred")["stage"] == "none"
+    expect(stage).to_contain_text("read back, nothing was found")
     library.get_by_role("button", name="Put away").click()
     expect(receipt).to_have_count(0)
     find(library, "padlock odalys")

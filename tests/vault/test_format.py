@@ -57,6 +57,13 @@ def unsealed(data: bytes, prefix: int, end: int | None, lasting: bytes, purpose:
     return key.decrypt(data[prefix : prefix + 12], data[prefix + 12 : end], data[:prefix])
 
 
+def at_rest(database: bytes) -> bytes:
+    found = hashlib.blake2b(len(database).to_bytes(8, "big"), digest_size=32)
+    for end in range(4096, len(database) + 1, 4096):
+        found.update(database[end - 32 : end])
+    return found.digest()
+
+
 def test_the_documented_format_is_the_one_that_is_written(place, tmp_path):
     vault = place.open()
     place.put(vault, "a", "value")
@@ -88,8 +95,10 @@ def test_the_documented_format_is_the_one_that_is_written(place, tmp_path):
         data = file.read_bytes()
         assert len(data) == 1024
         where = data[generation % 2 * 512 :][:512]
-        assert where[:12] == b"stranchr\0\1\0\0"
-        assert unsealed(where, 28, 112, lasting, b"strongroom anchor") == meta["state"]
+        assert where[:12] == b"stranchr\0\2\0\0"
+        sealed = unsealed(where, 28, 144, lasting, b"strongroom anchor")
+        assert sealed[:56] == meta["state"]
+        assert sealed[56:] == at_rest((place.folder / f"store-{epoch}.db").read_bytes())
 
     listed = (own / "purged").read_bytes()
     plain = unsealed(listed, 32, None, lasting, b"strongroom purge list")

@@ -41,15 +41,20 @@ def parsed(module: str, name: str) -> Target:
     """A parser, without the registry around it that would make a reason of anything it raises."""
 
     def target(data: bytes) -> None:
-        parser = importlib.import_module(module)
-        try:
-            for each in parser.parse(io.BytesIO(data), name, Context(name)):
-                sound(each, name)
-        except StrongroomError as error:
-            a_reason(error.message)
-        except Exception as error:
-            if SURPRISED.search(registry.reason_of(error)):
-                raise
+        records = importlib.import_module(module).parse(io.BytesIO(data), name, Context(name))
+        while True:
+            try:
+                each = next(records)
+            except StopIteration:
+                return
+            except StrongroomError as error:
+                a_reason(error.message)
+                return
+            except Exception as error:
+                if SURPRISED.search(registry.reason_of(error)):
+                    raise
+                return
+            sound(each, name)
 
     return target
 

@@ -36,11 +36,11 @@ def damaged(name, inputs, number):
 @pytest.mark.parametrize("name", list(targets.TARGETS))
 def test_damage_ends_in_a_record_or_a_reason(name, shared_data):
     target, _ = targets.TARGETS[name]
-    inputs = targets.sound_inputs(name, shared_data, 12, _LARGEST)
+    inputs = targets.sound_inputs(name, shared_data, 8, _LARGEST)
     assert inputs
     for each in inputs:
         target(each)
-    for number in range(60):
+    for number in range(25):
         data = damaged(name, inputs, number)
         try:
             target(data)

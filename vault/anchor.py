@@ -113,7 +113,10 @@ class Anchor:
             return
         try:
             with system_errors(self.path, "write"):
-                os.pwrite(descriptor, self._closed(state, pages), state.generation % 2 * _PLACE_BYTES)
+                place, at = memoryview(self._closed(state, pages)), state.generation % 2 * _PLACE_BYTES
+                while place:  # a disk that fills up takes what it can
+                    written = os.pwrite(descriptor, place, at)
+                    place, at = place[written:], at + written
                 os.fdatasync(descriptor)
         finally:
             os.close(descriptor)

@@ -63,7 +63,7 @@ class Restored:
 
 
 def backup(vault: Vault, target: Path) -> Manifest:
-    """Write an encrypted copy of an open vault into a folder that does not exist or is empty.
+    """Write a copy of an open vault, encrypted under a key of its own, into a folder that does not exist or is empty.
 
     It opens with the passphrase and the recovery code that the vault has now. Changes wait while it runs; it needs as
     much space as the database. After writing, every table of the copy is compared with the vault's. A backup may lie
@@ -75,7 +75,12 @@ def backup(vault: Vault, target: Path) -> Manifest:
     with vault.read() as db, _built_aside(target) as aside:
         _refuse_small(target.parent, int(db.pragma("page_count")) * int(db.pragma("page_size")))
         copy = aside / store.name(vault.header.epoch)
-        store.copy_into(db, copy, vault.database_key)
+        # A key of its own: once the vault's is shredded, no backup's header may still hold it.
+        own = vault.header
+        header, opened = keys.with_database(
+            own, vault.secret_keys, epoch=own.epoch, revision=own.revision, database=secrets.token_bytes(32)
+        )
+        store.copy_into(db, copy, opened.database)
         tables = contents(db)
         manifest = Manifest(
             at=time.time(),
@@ -86,10 +91,10 @@ def backup(vault: Vault, target: Path) -> Manifest:
             database_digest=digest(copy),
             tables=tables,
         )
-        compare(copy, vault.database_key, tables)
+        compare(copy, opened.database, tables)
         key = vault.derived_key("strongroom backup")
         write_new(aside / manifests.FILE_NAME, manifests.seal(manifest, vault.header.vault_id, key))
-        write_new(aside / HEADER_NAME, vault.header.to_bytes())
+        write_new(aside / HEADER_NAME, header.to_bytes())
     return manifest
 
 

@@ -89,6 +89,18 @@ def test_a_backup_is_encrypted_and_its_owners_alone(place, tmp_path):
         assert b"document" not in file.read_bytes()
 
 
+def test_a_backup_has_a_database_key_of_its_own(place, tmp_path):
+    """So that the vault's is in no backup when it has been shredded."""
+    vault = place.open()
+    add(vault, "alpha")
+    backup(vault, tmp_path / "copy")
+    key = vault.database_key
+    vault.close()
+    with pytest.raises(DamagedVaultError):
+        store.open_readonly(tmp_path / "copy" / "store-1.db", key)
+    assert verify(tmp_path / "copy", place.code, place.state)[1].database != key
+
+
 def test_while_it_is_written_to_a_backup_holds_one_moment(place, tmp_path):
     vault, stop = place.open(), threading.Event()
 

@@ -25,7 +25,7 @@ _WORDS = 4
 _RUN_PAGES = 256  # 1 MiB
 _MOST_SOUGHT = 4_000  # of purges that wait to be shredded
 _IDS, _PASSAGES_OF, _NAMES = "ids", "passages of the text", "titles, names and message ids"
-_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_ID_DIGITS = 64
 _NEEDLES = 400  # for many documents at once: fewer passages of each, then of some only
 _OF_DOCUMENTS = ("document", "content", "chunk", "location", "file")
 """tables whose rows speak of one document or file: a hit there is another document that holds the same"""
@@ -126,8 +126,18 @@ def words(text: bytes) -> tuple[bytes, ...]:
 
 
 def ids_in(content: bytes) -> set[bytes]:
-    """What looks like a document's id there: 64 hex digits by themselves."""
-    return set(_ID.findall(content))
+    """What looks like a document's id there: 64 hex digits by themselves.
+
+    With NumPy, because every page of the database goes through here: a regular expression takes ten times as long.
+    """
+    import numpy as np
+
+    digits = np.zeros(256, dtype=np.int8)
+    digits[list(b"0123456789abcdef")] = 1
+    inside = digits[np.frombuffer(content, dtype=np.uint8)]
+    edges = np.flatnonzero(np.diff(inside, prepend=np.int8(0), append=np.int8(0)))
+    starts, ends = edges[::2], edges[1::2]
+    return {content[start : start + _ID_DIGITS] for start in starts[ends - starts == _ID_DIGITS].tolist()}
 
 
 def search(

@@ -251,6 +251,14 @@ def test_a_text_without_character_has_no_passages(text):
     assert readback.passages(text.encode()) == ()
 
 
+def test_what_looks_like_an_id_is_found_by_itself_only():
+    one, two = identity("a").encode(), identity("b").encode()
+    assert readback.ids_in(b"\x00" + one + b"\xff" + two) == {one, two}
+    assert readback.ids_in(one) == {one}
+    assert readback.ids_in(one + two) == readback.ids_in(b"") == readback.ids_in(one[:63] + b"g") == set()
+    assert readback.ids_in(one.upper()) == set()
+
+
 def test_several_go_at_once_and_twice_the_same_is_once(vault):
     words = [f"quicksilver{n}x" for n in range(60)]
     with vault.write() as db:

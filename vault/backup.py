@@ -205,16 +205,21 @@ def destroy(folder: Path, state: Path) -> None:
                     os.fsync(file.fileno())
                 path.unlink()
                 sync_folder(folder)
-            for database in folder.glob("store-*.db"):
-                remove_database(database)
+            if own_state and own_state.exists():
+                shutil.rmtree(own_state, ignore_errors=True)
+                sync_folder(state)
+            # The databases last, and only when the rest is gone for good: by them what a crash has left is known.
             for name in (anchor.FILE_NAME, manifests.FILE_NAME, LOCK_NAME):
                 (folder / name).unlink(missing_ok=True)
             for left in folder.glob("*.new"):
                 left.unlink()
-            if own_state:
-                shutil.rmtree(own_state, ignore_errors=True)
+            sync_folder(folder)
+            for database in folder.glob("store-*.db"):
+                remove_database(database)
+            sync_folder(folder)
             with contextlib.suppress(OSError):  # not empty: something of the user's lies there
                 folder.rmdir()
+                sync_folder(folder.parent)
     finally:
         os.close(lock)
 

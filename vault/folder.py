@@ -13,7 +13,7 @@ from vault import anchor, keys, schema, store, synced
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError
 from vault.failures import NoVaultError, OpenElsewhereError, SyncedFolderError, explained
-from vault.files import make_private_folder, read_small, system_errors, write_atomically
+from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically
 from vault.keys import Header, Keys
 
 HEADER_NAME = "header"
@@ -94,7 +94,11 @@ def refuse_synced(folder: Path) -> None:
 
 
 def remove_database(path: Path) -> None:
-    """Remove a database and its log, if they are there."""
-    for name in (path.name, path.name + "-wal", path.name + "-journal"):
-        with system_errors(path, "remove"):
-            path.with_name(name).unlink(missing_ok=True)
+    """Remove a database and its log, if they are there; the database last, so that a crash leaves no log alone."""
+    with system_errors(path, "remove"):
+        logs = [log for log in (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "journal")) if log.exists()]
+        for log in logs:
+            log.unlink(missing_ok=True)
+        if logs:
+            sync_folder(path.parent)
+        path.unlink(missing_ok=True)

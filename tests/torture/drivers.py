@@ -381,6 +381,36 @@ def check_create(place: Place, told: Known) -> str:
     return "there"
 
 
+def do_destroy(place: Place) -> None:
+    backup.destroy(place.folder, place.state)
+    place.mark("destroyed")
+
+
+def check_destroy(place: Place, told: Known) -> str:
+    try:
+        found = look(place, told)
+    except (NoVaultError, WrongError, StrongroomError):
+        found = "nothing opens it"
+    if _said(told, "destroyed") and (found != "nothing opens it" or any(place.folder.glob("*"))):
+        raise WrongError(f"it was acknowledged as destroyed: {found}, {sorted(place.folder.glob('*'))}")
+    if found == "nothing opens it":
+        if any(_opens(place, secret) for secret in (PASSPHRASE, place.code)):
+            raise WrongError("the keys are there, and the vault does not open")
+        nothing_readable(place.root)
+        if place.folder.exists() and any(place.folder.glob("*")):
+            backup.destroy(place.folder, place.state)  # what is left goes with another try
+            if any(place.folder.glob("*")):
+                raise WrongError(f"it cannot be removed: {sorted(place.folder.glob('*'))}")
+    return found
+
+
+def _opens(place: Place, secret: str) -> bool:
+    try:
+        return bool(secret_of(place, secret))
+    except (WrongError, StrongroomError):
+        return False
+
+
 def make_read(place: Place) -> None:
     """A vault with the papers in it."""
     make_vault(place)
@@ -413,5 +443,6 @@ DRIVERS = {
     "backup": Driver(make_vault, do_backup, check_backup),
     "restore": Driver(make_backed_up, do_restore, check_restore),
     "restore-over": Driver(make_backed_up, do_restore_over, check_restore_over),
+    "destroy": Driver(make_vault, do_destroy, check_destroy),
     "migrate": Driver(make_old, do_migrate, check_migrate),
 }

@@ -18,7 +18,7 @@ SEED = 1
 ENGINE = ("ingest", "reindex", "remove")
 OPERATIONS = (
     "create", "settings", "purge", "shred", "passphrase", "recovery", "revoke", "backup", "restore",
-    "restore-over", "migrate", *ENGINE,
+    "restore-over", "destroy", "migrate", *ENGINE,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vault import log, pages
+from vault import log, pages, store
 from vault.errors import DamagedVaultError
 from vault.files import sync_folder, system_errors
 from vault.pages import LOCK_PAGE, PAGE_BYTES, SALT_BYTES, TRAILER_BYTES
@@ -42,6 +42,7 @@ class Copy:
 
         Begins to follow the database's changes. A file at `path` is taken up.
         """
+        store.check_key(key)
         self.path = path
         self._vault, self._key = vault, key
         self.sought = sought

@@ -38,7 +38,7 @@ def name(epoch: int) -> str:
 
 def create(path: Path, key: bytes) -> apsw.Connection:
     """Make an empty encrypted database, 0600. The file must not exist."""
-    _check_key(key)
+    check_key(key)
     with system_errors(path, "make"):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     return _connect(path, key)
@@ -83,6 +83,7 @@ def copy_into(db: apsw.Connection, target: Path, key: bytes) -> None:
     VACUUM INTO reads one consistent state; its address carries the copy's cipher and key. Memory stays at the page
     caches; the disk has to hold one more database. The file must not exist.
     """
+    check_key(key)
     with explained(target.parent):
         address = f"file:{quote(os.fsencode(target))}?cipher=chacha20&key=raw:{key.hex()}"
         with system_errors(target, "make"):
@@ -145,14 +146,14 @@ def check_encrypted_or_new(path: Path) -> None:
 
 
 def _unlock(db: apsw.Connection, key: bytes) -> None:
-    _check_key(key)
+    check_key(key)
     db.pragma("cipher", "chacha20")
     # `raw:` says that these are the key's bytes; any other form runs a second, slow derivation.
     db.pragma("key", f"raw:{key.hex()}")
     db.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # a wrong key fails here, not at the first question
 
 
-def _check_key(key: bytes) -> None:
-    """An empty key would silently mean a plain database."""
-    if len(key) != 32 or not any(key):
+def check_key(key: bytes) -> None:
+    """Raises ValueError for what is no key: an empty one would silently mean a plain database."""
+    if not isinstance(key, bytes) or len(key) != 32 or not any(key):
         raise ValueError("a database key is 32 bytes")

@@ -95,6 +95,20 @@ def probe():
         "write": lambda: os.open("/tmp/out", os.O_WRONLY | os.O_CREAT),
         "write to the file": lambda: os.write(3, b"x"),
         "pipe": os.pipe,
+        "a vault's header": lambda: os.open(HEADER, os.O_RDONLY),
+        "the engine's memory": lambda: os.open(f"/proc/{ENGINE}/mem", os.O_RDONLY),
+        "the engine's words": lambda: os.open(f"/proc/{ENGINE}/environ", os.O_RDONLY),
+        "the zygote's descriptors": lambda: os.listdir(f"/proc/{os.getppid()}/fd"),
+        "the folder's other files": lambda: os.listdir(HEADER.parent),
+        "through its own descriptor": lambda: os.open("..", os.O_RDONLY, dir_fd=3),
+        "a program": lambda: os.execv("/bin/true", ["true"]),
+        "a thread's fork": lambda: os.posix_spawn("/bin/true", ["true"], {}),
+        "a signal to the engine": lambda: os.kill(ENGINE, signal.SIGUSR1),
+        "a server on this machine": lambda: socket.create_connection(("127.0.0.1", 1)),
+        "ptrace": lambda: called("ptrace", 16, ENGINE, 0, 0),
+        "process_vm_readv": lambda: called("process_vm_readv", ENGINE, 0, 0, 0, 0, 0),
+        "another's descriptor": lambda: called("syscall", 438, 0, 3, 0),  # pidfd_getfd
+        "shared memory": lambda: called("shmget", 0, 4096, 0o1600),
     }.items():
         try:
             attempt()
@@ -104,6 +118,17 @@ def probe():
     found["nice"] = os.nice(0)
     found["address space"] = resource.getrlimit(resource.RLIMIT_AS)[0]
     return found
+
+
+ENGINE = os.getpid()  # of the process that starts the zygote, and which in an engine has the keys
+HEADER = Path(__file__).parents[2] / "README.md"  # any file will do: what a worker may open is nothing
+
+
+def called(name, *arguments):
+    """Call a C function; raises what the kernel says."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+    if function(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def is_open(descriptor):
@@ -253,6 +278,14 @@ def test_a_worker_has_two_descriptors_and_can_open_write_start_and_ask_nothing(z
     assert seen["fork"] == seen["socket"] == "Operation not permitted"
     assert seen["open"] == seen["own file"] == seen["write"] == "Permission denied"
     assert seen["write to the file"] == "Bad file descriptor"
+    refused = {"Operation not permitted", "Permission denied"}
+    for each in (
+        "a vault's header", "the engine's memory", "the engine's words", "the zygote's descriptors",
+        "the folder's other files", "a program", "a thread's fork", "a signal to the engine", "a server on this machine",
+        "ptrace", "process_vm_readv", "another's descriptor", "shared memory",
+    ):  # fmt: skip
+        assert seen[each] in refused, each
+    assert seen["through its own descriptor"] == "Not a directory"
     assert seen["nice"] >= 10
     assert seen["address space"] == 1 << 30
     assert seen["pipe"] == "through"

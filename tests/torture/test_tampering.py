@@ -7,7 +7,8 @@ opened, searched, asked and read to the last row. What comes may be the newest m
 and the moment whose database and both anchors were put back together, which nothing can notice, with nothing in it
 that the list of purges names. Everything else is a finding.
 
-Each case is made from the seed and its number alone: `spoilt(vault, random.Random(f"{SEED} {number}"))`.
+What is done in each case follows from the seed and its number alone; the files of a case that was a finding are kept in
+the test's folder, because keys and nonces are drawn anew at each run.
 """
 
 import json
@@ -40,6 +41,7 @@ SEED = 20261122
 PASSPHRASE, NEXT = "nine quiet otters downstream", "ten loud herons upstream"
 QUESTIONS = ("When does the lease end?", "What does the roof cost?", "Who tuned the piano?", "boiler service 184.50")
 PAGE, FRAME, LOG_START = 4096, 4096 + 24, 32
+UNNOTICED = "old pages in a vault that was killed, not noticed"
 ANCHORS = ("vault/anchor", "state/anchor")
 WORDS = (
     "The lease of unit {n} ends on 28 February 20{n:02}. The rent is {n}85 pounds a month, due on the first.",
@@ -384,6 +386,11 @@ def spoilt(lived: Lived, rng: random.Random) -> Case:
 # --- what comes of it -----------------------------------------------------------------------------------------------
 
 
+def excepted(case: Case) -> bool:
+    """Authentic pages put back into a vault that was not closed: docs/threat-model.md says that this is not noticed."""
+    return case.base == "killed" and case.kind.startswith("old pages")
+
+
 def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
     """`as before`, `refused`, an exception that the threat model names, or what is wrong, which begins with `!`."""
     write(case.files, folder, lived.id)
@@ -399,7 +406,7 @@ def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
         left = [name for name in case.files if name.startswith("vault/") and name != "vault/lock"]
         return f"! no vault, but {left}" if left else "refused"
     except Exception as error:  # noqa: BLE001 - is the finding
-        return f"! {type(error).__name__}: {error}"
+        return UNNOTICED if excepted(case) else f"! {type(error).__name__}: {error}"
     if got == lived.answers[case.base]:
         return "as before"
     if {case.old.get(name) for name in ("vault/header", "vault/anchor", database(case.files))} == {"other"}:
@@ -410,8 +417,8 @@ def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
             if together and purges == lived.purges[case.base if "state/purged" not in case.old else moment]:
                 return "everything put back together"
             return f"! the answers of {moment!r}, {purges} purges known"
-    if case.base == "killed" and case.kind.startswith("old pages"):
-        return "old pages in a vault that was killed"
+    if excepted(case):
+        return UNNOTICED
     differing = [name for name in got if got[name] != lived.answers[case.base].get(name)]
     return f"! other answers: {differing}"
 
@@ -438,6 +445,8 @@ def test_nothing_that_was_spoilt_is_read_as_something_else(lived, tmp_path, embe
             what = f"! plain or new database; {what}"
         if what.startswith("!"):
             wrong.append(f"{number}: {case.said}: {what}")
+            # What the vault's pages hold is random, so the case's number alone does not bring it back.
+            write(case.files, tmp_path / f"wrong {number}", lived.id)
             print(wrong[-1], flush=True)
         found[what.split(":")[0] if what.startswith("!") else what] += 1
         kinds[case.kind] += 1

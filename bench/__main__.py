@@ -28,6 +28,7 @@ PARTS = {
     "tasks": ["bench.tasks"],
     "pictures": ["bench.pictures"],
     "ocr": ["bench.ocr"],
+    "injection": ["bench.injection_extractive"],
 }
 
 

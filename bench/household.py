@@ -58,24 +58,30 @@ class Papers:
         return extractive.answer(question, self.search(question, k), self.embedder, self.text_of)
 
     def text_of(self, document: str) -> str:
-        return documents.text_of(self._db, document) or ""
+        return documents.seen_text_of(self._db, document) or ""
 
     @contextlib.contextmanager
-    def without(self, document_ids: set[str]) -> Iterator[None]:
-        """The same papers less some documents, for as long as the context lasts."""
+    def trial(self) -> Iterator[None]:
+        """What is changed in the context is as it was afterwards; `index` is another one meanwhile."""
         with self._db:
-            numbers = [documents.find(self._db, each) for each in document_ids]
             self._db.execute("SAVEPOINT whole")
-            removed = documents.remove(self._db, [each for each in numbers if each is not None])
-            keyword.remove(self._db, {*removed, *(-each for each in numbers if each is not None)})
             whole, self.index = self.index, Index(self, self.embedder)
-            self.index.refresh()
             try:
                 yield
             finally:
                 self.index = whole
                 self._db.execute("ROLLBACK TO whole")
                 self._db.execute("RELEASE whole")
+
+    @contextlib.contextmanager
+    def without(self, document_ids: set[str]) -> Iterator[None]:
+        """The same papers less some documents, for as long as the context lasts."""
+        with self.trial():
+            numbers = [documents.find(self._db, each) for each in document_ids]
+            removed = documents.remove(self._db, [each for each in numbers if each is not None])
+            keyword.remove(self._db, {*removed, *(-each for each in numbers if each is not None)})
+            self.index.refresh()
+            yield
 
     def _store(self, document: Document, path: str) -> int:
         before = chunking.prefix(document, path.rsplit("/", 1)[-1])

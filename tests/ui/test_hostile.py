@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import TimeoutError as LateError
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "seven copper kettles whistle"
@@ -409,9 +409,16 @@ def test_answers_and_passages_of_hostile_documents_stay_text(page):
 )
 def test_what_a_document_hides_is_shown_in_it_as_hidden(page, question, unseen):
     panel = opened(page, ask(page, question))
-    if (text := panel.get_by_role("radio", name="Text")).count():
-        text.click(force=True)
-    panel.get_by_test_id("hidden-text").first.wait_for()
+    hidden = panel.get_by_test_id("hidden-text").first
+    for _ in range(6):  # a click that comes while the page is being drawn anew is lost
+        if (text := panel.get_by_role("radio", name="Text")).count():
+            text.click(force=True)
+        try:
+            hidden.wait_for(timeout=10_000)
+            break
+        except LateError:
+            continue
+    expect(hidden).to_be_visible()
     shown = panel.get_by_test_id("hidden-text").all_inner_texts()
     for words in unseen:
         assert [each for each in shown if words in each and each.startswith("hidden in the document")], shown

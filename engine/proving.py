@@ -105,8 +105,8 @@ def opened(vault: Vault, aside: Path, *, most_copied: int, most_read: int) -> li
     `most_copied` is not copied, and one larger than `most_read` is not read as a whole (bytes)."""
     folder = shlex.quote(str(vault.folder))
     with vault.read() as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        size = (vault.folder / store.name(vault.header.epoch)).stat().st_size
+        vault.checkpoint()
+        size = vault.database.stat().st_size
         return [
             _noticed(
                 Row(
@@ -158,13 +158,13 @@ def _whole(db: apsw.Connection, size: int, most: int, folder: str) -> Row:
 def _tampered(vault: Vault, aside: Path, size: int, most: int) -> Row:
     """One bit in the middle of a copy; the copy as it is has to open, or the trial would prove nothing."""
     claim = "A changed bit in the database is noticed"
-    command = by_hand(vault.folder, store.name(vault.header.epoch), size // 2)
+    command = by_hand(vault.folder, vault.database.name, size // 2)
     if size > most or shutil.disk_usage(aside).free < 2 * size:
         why = "the database is too large to be copied for it" if size > most else "too little space for a copy"
         return Row("vault.tampered", CHANGED, claim, "unknown", "", why, command, "that it is not held there")
     copy = aside / "copy.db"
     try:
-        shutil.copyfile(vault.folder / store.name(vault.header.epoch), copy)
+        shutil.copyfile(vault.database, copy)
         before = _intact(copy, vault.database_key)
         with copy.open("r+b") as file:
             file.seek(size // 2)
@@ -215,7 +215,9 @@ def _stays_purged(vault: Vault, db: apsw.Connection) -> Row:
 def purged_on_a_copy(folder: Path, passphrase: str, aside: Path, *, most: int) -> Row:
     """Purge a document of a copy of the closed vault, and look for it there. `most` bytes are copied for that."""
     claim = "A purge from your vault leaves nothing, tried on a copy"
-    size = sum(each.stat().st_size for each in folder.glob("store-*.db*"))
+    epoch = keys.Header.from_bytes((folder / HEADER_NAME).read_bytes()).epoch
+    files = [folder / HEADER_NAME, *folder.glob(f"{store.name(epoch)}*")]
+    size = sum(each.stat().st_size for each in files)
     command, shows = "strongroom purge DOCUMENT", "a receipt with what was searched, and that nothing was found"
     if size > most or shutil.disk_usage(aside).free < 3 * size:
         why = "the database is too large to be copied for it" if size > most else "too little space for a copy"
@@ -223,7 +225,7 @@ def purged_on_a_copy(folder: Path, passphrase: str, aside: Path, *, most: int) -
     copy, state = aside / "copy", aside / "copy-state"
     try:
         copy.mkdir(mode=0o700)
-        for each in (folder / HEADER_NAME, *folder.glob("store-*.db*")):
+        for each in files:
             shutil.copyfile(each, copy / each.name)  # rights and dates of files a locked process may not set
         vault = Vault.open(copy, passphrase, state=state, accept_older=True)  # no anchor: nothing of ours is touched
         try:

@@ -6,55 +6,28 @@ process of its own, which is not locked and has nothing of the user's.
 """
 
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine import canaries as words
 from engine import client as clients
-from engine import looking
+from engine import looking, spoiling
+from engine.spoiling import Place
 from engine.verdict import CHANGED, PURGED, READABLE, SENT, Row, judged
-from vault import anchor, keys, pages, store
-from vault.errors import DamagedVaultError, StrongroomError
-from vault.folder import read_header, state_folder
-from vault.vault import HEADER_NAME, Vault
+from vault.errors import StrongroomError
 
 _START_SECONDS = 90.0  # the engine has this long to answer, on a slow machine
 _SEARCH_SECONDS = 15.0
-_FLIPS = 24  # bits changed, one copy each, in each of the vault's files
 
 _SEARCH = (
     "grep -rac 'a word from your papers' ~/.local/share/strongroom ~/.local/state/strongroom /tmp /var/tmp /dev/shm"
 )
-_COPY = "# with a copy of your own vault: docs/how-to/verify.md, by hand"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where everything of one rehearsal lies."""
-
-    folder: Path
-    elsewhere: tuple[Path, ...]
-    """folders in which programs leave things"""
-    since: float
-    canaries: words.Canaries
-    purged: Path
-    passphrase: str
-
-    @property
-    def vault(self) -> Path:
-        return self.folder / "vault"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
 
 
 def rehearse(folder: Path, elsewhere: Sequence[Path]) -> list[Row]:
@@ -66,16 +39,16 @@ def rehearse(folder: Path, elsewhere: Sequence[Path]) -> list[Row]:
     drawn = words.drawn()
     passphrase = f"{drawn.words['passphrase']} {secrets.token_hex(8)}"
     purged = words.write_papers(folder / "papers", drawn)
-    place = _Place(folder, tuple(elsewhere), time.time() - 2, drawn, purged, passphrase)
+    place = Place(folder, tuple(elsewhere), time.time() - 2, drawn, purged, passphrase)
     for name in ("state", "home", "temporary"):
         (folder / name).mkdir(mode=0o700)
     with _launched(place) as launcher:
         rows = _life(place, launcher)
-    return [*rows, *_tampered(place)]
+    return [*rows, *spoiling.tampered(place)]
 
 
 @contextlib.contextmanager
-def _launched(place: _Place) -> Iterator[int]:
+def _launched(place: Place) -> Iterator[int]:
     from engine import launcher
 
     pid = os.fork()
@@ -103,7 +76,7 @@ def _launched(place: _Place) -> Iterator[int]:
             os.waitpid(pid, 0)
 
 
-def _life(place: _Place, launcher: int) -> list[Row]:
+def _life(place: Place, launcher: int) -> list[Row]:
     """From the first start to the last lock."""
     asked, unanswered = words.questions(place.canaries)
     with _asked(place, launcher, "none") as client:
@@ -151,7 +124,7 @@ def _life(place: _Place, launcher: int) -> list[Row]:
 
 
 @contextlib.contextmanager
-def _asked(place: _Place, launcher: int, state: str) -> Iterator[clients.Client]:
+def _asked(place: Place, launcher: int, state: str) -> Iterator[clients.Client]:
     """A client of the engine, once it answers and its vault is in this state."""
     until = time.monotonic() + _START_SECONDS
     while True:
@@ -239,7 +212,7 @@ def _locked(pids: dict[str, int], gone: Sequence[str]) -> Row:
 # --- what is on the disk ----------------------------------------------------------------------------------------------
 
 
-def _search(place: _Place) -> words.Searched:
+def _search(place: Place) -> words.Searched:
     return words.search(
         [place.folder], place.elsewhere, place.canaries,
         since=place.since, seconds=_SEARCH_SECONDS, leave_out=[place.folder / "papers"],
@@ -293,13 +266,14 @@ def _survived(documents: int, there: int, answer: Any, again: Any) -> Row:
     )  # fmt: skip
 
 
-def _purged(client: clients.Client, place: _Place) -> Row:
+def _purged(client: clients.Client, place: Place) -> Row:
     word = place.canaries.words["purged"]
     before = client.call("search", query=word, k=5)
     receipt = client.call("purge", names=[str(place.purged)], confirm=True)
     after = client.call("search", query=word, k=5)
     found = (_holds(before, word), _holds(after, word))
     ok = bool(receipt["confirmed"]) and found == (True, False)
+    client.call("shred")
     return Row(
         "purge.found", PURGED, "A purged paper is found by no search any more", judged(ok),
         f"searched for a word of it, purged it, searched again; its receipt made {len(receipt['checks'])} searches",
@@ -310,95 +284,3 @@ def _purged(client: clients.Client, place: _Place) -> Row:
 
 def _holds(found: Any, word: str) -> bool:
     return word in str(found)
-
-
-# --- tampering --------------------------------------------------------------------------------------------------------
-
-
-def _tampered(place: _Place) -> list[Row]:
-    """Change copies of the closed vault, and open them."""
-    header = read_header(place.vault)
-    opened = keys.unlock_with_passphrase(header, place.passphrase)
-    apart = state_folder(place.state, header.vault_id)
-    whole = _opened(place, opened, lambda _vault, _state: None)
-    database = store.name(header.epoch)
-    missed, tried = [], 0
-    for name, in_vault in ((HEADER_NAME, True), (database, True), (anchor.FILE_NAME, True), (anchor.FILE_NAME, False)):
-        size = ((place.vault if in_vault else apart) / name).stat().st_size
-        for number in range(_FLIPS):
-            at, bit = number * size // _FLIPS + number % 7, 1 << (number % 8)
-            came = _opened(place, opened, _flip(name, at, bit, in_vault=in_vault))
-            tried += 1
-            if came not in ("", whole):
-                missed.append(f"{name}, byte {at}")
-    older = _opened(place, opened, _put_back(place.folder / "older", database))
-    left = [place.canaries.words["purged"].encode() in each for each in _decrypted(place, opened, database)]
-    kept = [place.canaries.words["word"].encode() in each for each in _decrypted(place, opened, database)]
-    return [
-        Row(
-            "tamper.bits", CHANGED, "A changed bit is noticed, or changes nothing", judged(whole != "" and not missed),
-            f"changed one bit in each of {tried} copies: in keys, database and both anchors, and opened them",
-            f"taken for good: {', '.join(missed[:4])}" if missed else "each was refused, or held exactly what it had",
-            _COPY, "an exit status of 3, and a message that says what to do",
-        ),
-        Row(
-            "tamper.older", CHANGED, "A database from an earlier day, put back, is noticed", judged(older == ""),
-            "put back the database as it was before the purge", "it was refused" if older == "" else "it was taken",
-            _COPY, "an exit status of 3, with both dates",
-        ),
-        Row(
-            "purge.pages", PURGED, "No page of the database holds a purged paper, also no unused one",
-            judged(not any(left) and any(kept)),
-            f"decrypted all {len(left)} pages and searched them for a word of the purged paper and one of another",
-            f"the purged one is on {sum(left)}, the other on {sum(kept)}",
-            "strongroom purge --receipts", "the pages are among what was searched",
-        ),
-    ]  # fmt: skip
-
-
-def _flip(name: str, at: int, bit: int, *, in_vault: bool) -> Callable[[Path, Path], None]:
-    def change(vault: Path, state: Path) -> None:
-        path = (vault if in_vault else state) / name
-        data = bytearray(path.read_bytes())
-        data[min(at, len(data) - 1)] ^= bit
-        path.write_bytes(data)
-
-    return change
-
-
-def _put_back(older: Path, database: str) -> Callable[[Path, Path], None]:
-    def change(vault: Path, _state: Path) -> None:
-        for each in older.glob(f"{database}*"):
-            shutil.copyfile(each, vault / each.name)
-
-    return change
-
-
-def _opened(place: _Place, opened: keys.Keys, change: Callable[[Path, Path], None]) -> str:
-    """A digest of all that a changed copy holds; empty where it is refused."""
-    copy = place.folder / "copy"
-    vault, state = copy / "vault", copy / "state"
-    shutil.copytree(place.vault, vault, ignore=shutil.ignore_patterns("*.lock"))
-    own = state_folder(state, read_header(place.vault).vault_id)
-    shutil.copytree(state_folder(place.state, read_header(place.vault).vault_id), own, dirs_exist_ok=True)
-    try:
-        change(vault, own)
-        found = Vault.open_with_keys(vault, read_header(vault), opened, state=state)
-        try:
-            with found.read() as db:
-                if db.execute("PRAGMA integrity_check(1)").get != "ok":
-                    return ""
-                rows = db.execute(
-                    "SELECT id, title, sender, text FROM document JOIN content ON content.document = number ORDER BY id"
-                ).fetchall()
-                return hashlib.sha256(repr(rows).encode()).hexdigest()
-        finally:
-            found.close()
-    except DamagedVaultError:
-        return ""
-    finally:
-        shutil.rmtree(copy)
-
-
-def _decrypted(place: _Place, opened: keys.Keys, database: str) -> Iterator[bytes]:
-    return pages.decrypted(place.vault / database, opened.database)

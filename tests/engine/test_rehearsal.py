@@ -27,6 +27,7 @@ methods.METHODS["ask"] = ask
 def kept(engine, names, *, confirm=False):
     return {"confirmed": True, "checks": []}
 methods.METHODS["purge"] = kept
+methods.METHODS["shred"] = lambda engine, **more: {"stage": "none"}
 folder = Path(sys.argv[1])
 print(json.dumps([each.to_json() for each in rehearsal.rehearse(folder, [])]))
 """
@@ -52,12 +53,13 @@ def test_words_that_an_engine_wrote_down_are_found(leaking):
 
 
 def test_a_purge_that_only_says_so_is_found_out(leaking):
+    assert leaking["purge.shredded"]["result"] == "not held"
     assert leaking["purge.found"]["result"] == "not held"
     assert leaking["purge.pages"]["result"] == "not held"
 
 
 def test_all_the_rest_of_it_is_held(leaking):
-    broken = ("canaries.kill", "canaries.lock", "purge.found", "purge.pages")
+    broken = ("canaries.kill", "canaries.lock", "purge.found", "purge.pages", "purge.shredded")
     rest = {name: each["result"] for name, each in leaking.items() if name not in broken}
     assert {
         "processes.inside", "processes.outside", "processes.memory", "unlock.wrong", "crash.survives", "lock.ends",

@@ -332,7 +332,8 @@ def test_verify_tries_the_protection_out(person, tmp_path):
             out = subprocess.run(["/bin/sh", "-c", row["command"]], capture_output=True, text=True, check=False).stdout
             assert OUTSIDE[row["id"]](out), (row["command"], out)
     assert [name for name, result in found.items() if result == "not held"] == []
-    for name in ("lock.worker", "lock.core", "vault.wrong", "vault.header", "vault.tampered", "purge.copy", "tamper.bits"):
+    for name in ("lock.worker", "lock.core", "vault.wrong", "vault.header", "vault.tampered", "purge.copy", "tamper.bits",
+                 "purge.shredded"):  # fmt: skip
         assert found[name] == "held", name
     assert "canaries.kill" in found
 

@@ -36,12 +36,14 @@ def journey(command, home, *, sources, idle_seconds, model):
     (home / "secret").chmod(0o600)
     found = {}
 
-    def strongroom(*words):
+    def strongroom(*words, fine=(0,)):
         words = [*command(), sys.executable, "-m", "ui.command", *map(str, words)]
-        return subprocess.run(
-            words, cwd=home, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True,
+        done = subprocess.run(
+            words, cwd=home, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False,
             stdin=subprocess.DEVNULL,
-        ).stdout  # fmt: skip
+        )  # fmt: skip
+        assert done.returncode in fine, (words, done.returncode, done.stderr)
+        return done.stdout
 
     found["init"] = strongroom("init")
     with open(home / "messages", "w", encoding="utf-8") as messages:
@@ -52,7 +54,7 @@ def journey(command, home, *, sources, idle_seconds, model):
         )  # fmt: skip
     try:
         url = next(each for line in iter(process.stdout.readline, "") for each in re.findall(r"http://\S+", line))
-        found["add"] = strongroom("add", papers, "--wait")
+        found["add"] = strongroom("add", papers, "--wait", fine=(0, 4))  # 4: strangers' files, some broken
         found["ask"] = json.loads(strongroom("ask", "--json", "What does the roof of the cottage cost?"))
         if model:
             found["model"] = strongroom("model", "add", model)

@@ -69,7 +69,7 @@ class Desktop:
         self.environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
 
     def _until(self, program: str) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while subprocess.run(
             [sys.executable, "-c", program], env=self.environment, stderr=subprocess.DEVNULL, check=False
         ).returncode:
@@ -89,7 +89,7 @@ class Desktop:
         return subprocess.run(
             [sys.executable, "-m", "ui.command", *words],
             env=self.environment | {"STRONGROOM_PASSPHRASE_FILE": str(given)}, cwd=self.home,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
 
     def kept(self) -> list[str]:

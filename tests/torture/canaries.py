@@ -314,16 +314,17 @@ def write_papers(folder: Path, canaries: Canaries) -> None:
 
 
 def write_large(path: Path, canaries: Canaries, messages: int) -> None:
-    """A mailbox of many messages, a few of them with canaries of their own, all with the one in their text."""
+    """A mailbox of many messages, every tenth with canaries of its own, the others with the same long text: much to
+    parse, little to embed."""
     told = canaries.new("text of a large file")
-    filling = ("As agreed, the papers on {0} went out on Monday; number {1} follows. " * 30 + "\n\n") * 2
+    filling = (f"As agreed, the papers on {told} went out on Monday; the others follow. " * 30 + "\n\n") * 2
     with path.open("wb") as file:
         for number in range(messages):
             file.write(b"From - Sat May  3 10:12:00 2025\n")
             file.write(
                 mail(canaries, number)
                 if number % 10 == 0
-                else f"From: a@example.org\nTo: b@example.net\nDate: Sat, 3 May 2025 10:12:00 +0200\nSubject: Number {number}\n"
-                f"Message-ID: <{number}.large@example.org>\n\n{filling.format(told, number)}\n".encode()
+                else f"From: a@example.org\nTo: b@example.net\nDate: Sat, 3 May 2025 10:12:00 +0200\nSubject: Papers\n"
+                f"Message-ID: <{number}.large@example.org>\n\n{filling}\n".encode()
             )
             file.write(b"\n")

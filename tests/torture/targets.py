@@ -176,6 +176,37 @@ def requests(data: bytes) -> None:
         raise failed[0]
 
 
+def model(data: bytes) -> None:
+    """A model's file, as far as it is read before a library gets it."""
+    from generation import gguf
+
+    path = Path(_folder()) / "model"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        try:
+            gguf.facts(gguf.read_header(file))
+        except gguf.UnreadableModelError as error:
+            a_reason(error.message)
+
+
+def written(data: bytes) -> None:
+    """What a writer's process says to the engine."""
+    from engine import writer_wire
+
+    with contextlib.suppress(wire.InvalidRecordError):
+        writer_wire.decode(data, {1, 2})
+
+
+def advisories(data: bytes) -> None:
+    """A file of advisories that somebody brings."""
+    from engine import advisories as known
+
+    try:
+        json.dumps(known.compare(io.BytesIO(data), {"numpy": "1.26.4"}))
+    except known.AdvisoriesError as error:
+        a_reason(error.message)
+
+
 def header(data: bytes) -> None:
     """A vault's header, with a checksum that is right, since whoever writes one can compute it."""
     import hashlib
@@ -257,6 +288,9 @@ TARGETS: dict[str, tuple[Target, tuple[str, ...]]] = {
     "wire picture": (raising(wire.decode_picture, wire.InvalidRecordError), ()),
     "wire read": (raising(wire.decode_read, wire.InvalidRecordError), ()),
     "requests": (requests, ()),
+    "model": (model, ()),
+    "written": (written, ()),
+    "advisories": (advisories, ()),
     "header": (header, ()),
     "sealed": (sealed, ()),
 }  # fmt: skip
@@ -298,6 +332,19 @@ def made(name: str) -> list[bytes]:
                 b'=?utf-8?q?caf=C3=A9?= =?iso-2022-jp?b?GyRCRnwbKEI=?= "a\\"b" <a@b>, (x) c@d; group: e@f;',
                 b'multipart/mixed; boundary="a"; name*0*=utf-8\'\'%e2%82%ac; name*1="b"; charset=utf-7',
                 b"Mon, 3 Mar 2025 10:00:00 +0100 (CET)",
+            ]
+        case "model":
+            text = lambda value: struct.pack("<Q", len(value)) + value  # noqa: E731
+            field = text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama")
+            array = text(b"tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"b")
+            tensor = text(b"output.weight") + struct.pack("<IQQIQ", 2, 32, 32, 0, 0)
+            return [b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + field + array + tensor + bytes(4096)]
+        case "written":
+            return [b'{"heard":["reading",1,2]}', b'{"line":[3,"text",[1]]}', b'{"failed":["x","y","z"]}', b'{"loading":3}']
+        case "advisories":
+            return [
+                (b'{"id":"X-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"PyPI","name":"numpy"},'
+                b'"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.27"}]}],"versions":["1.26.4"]}]}')
             ]
         case "tnef":
             title = b"\x02" + struct.pack("<II", 0x00018010, 5) + b"a.txt" + b"\0\0"

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engine.zygote import sha256_of
@@ -45,6 +46,12 @@ class Drawn:
                 len(self.kept) > _KEPT or sum(len(each.data) for each in self.kept.values()) > _KEPT_BYTES
             ):
                 self.kept.popitem(last=False)
+
+    def holds(self, documents: Collection[str]) -> int:
+        """How many pictures of these documents are kept."""
+        wanted = set(documents)
+        with self.lock:
+            return sum(document in wanted for document, *_ in self.kept)
 
     def hash_of(self, descriptor: int) -> str:
         """The SHA-256 of the open file, hex; computed once for a file that does not change."""

@@ -13,6 +13,7 @@ from retrieval import keyword
 from vault import purge as purging
 from vault import shred as shredder
 from vault.errors import StrongroomError
+from vault.readback import Check
 
 
 def purge_preview(engine: Engine, name: str) -> dict[str, Any]:
@@ -82,16 +83,23 @@ def folders_purge(engine: Engine, path: str, *, confirm: bool = False) -> dict[s
 
 def _purge(engine: Engine, opened: Open, ids: list[str]) -> dict[str, Any]:
     removed: list[int] = []
+    gone: list[str] = []
 
     def remove_from_index(db: apsw.Connection, chunks: list[int]) -> None:
+        gone.extend(purging.with_attachments_ids(db, ids))
         keyword.remove(db, chunks)
         removed.extend(chunks)
 
-    purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
+    receipt = purging.purge(opened.vault, ids, remove_from_index, index_holds=keyword.held)
     opened.index.refresh(removed)
     engine.forget()
+    checks = (
+        Check("passages", "the indexes in the engine's memory", len(removed), opened.index.finds(removed)),
+        Check("pictures of its pages", "the engine's memory", len(gone), engine.drawn.holds(gone)),
+    )
+    purging.add_checks(opened.vault, receipt, checks)
     opened.shredding.look()
-    return _receipts(opened, limit=1)[0]
+    return next(row for row in _receipts(opened, limit=20) if row["at"] == receipt.at)
 
 
 def purge_lift(engine: Engine, name: str) -> dict[str, Any]:

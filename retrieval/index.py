@@ -85,6 +85,15 @@ class Index:
         """How many of them have a vector."""
         return 0 if self._snapshot is None else int(self._snapshot.embedded.sum())
 
+    def finds(self, chunks: Collection[int]) -> int:
+        """How many of these chunks can be found."""
+        import numpy as np
+
+        snapshot = self._snapshot
+        if snapshot is None:
+            return 0
+        return int(np.isin(snapshot.ids[snapshot.alive], np.fromiter(chunks, dtype=np.int64)).sum())
+
     def refresh(self, removed: Collection[int] = ()) -> None:
         """Take in what was committed since: new segments, new chunks, new vectors, and the `removed` chunks' going."""
         with self._vault.read() as db, self._writing:  # in this order, because a writer may hold the vault already

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import apsw
 
@@ -159,6 +159,14 @@ def with_attachments(db: apsw.Connection, numbers: Iterable[int]) -> list[int]:
     return gone
 
 
+def with_attachments_ids(db: apsw.Connection, document_ids: Sequence[str]) -> list[str]:
+    """The same by their ids; those that are in the history only are among them."""
+    numbers = [db.execute("SELECT number FROM document WHERE id = ?", (each,)).get for each in document_ids]
+    along = with_attachments(db, (int(number) for number in numbers if number is not None))
+    ids = [str(db.execute("SELECT id FROM document WHERE number = ?", (number,)).get) for number in along]
+    return list(dict.fromkeys([*document_ids, *ids]))
+
+
 def _traces(db: apsw.Connection, document_ids: Sequence[str]) -> tuple[int, list[Trace]]:
     """How many documents are asked for, and the traces of all that go with them."""
     numbers, absent = [], []
@@ -250,6 +258,15 @@ def _reword_reasons(db: apsw.Connection, files: Iterable[object], traces: Sequen
 
 def _count(db: apsw.Connection, rows: str, *parameters: object) -> int:
     return int(db.execute(f"SELECT count(*) FROM {rows}", parameters).get)
+
+
+def add_checks(vault: Vault, receipt: Receipt, checks: Iterable[Check]) -> Receipt:
+    """What was looked for outside of the vault's files afterwards, on the receipt."""
+    told = (*receipt.checks, *checks)
+    whole = replace(receipt, checks=told, confirmed=not any(check.found for check in told))
+    with vault.write() as db:
+        db.execute("UPDATE receipt SET body = ? WHERE at = ?", (whole.to_json(), receipt.at))
+    return whole
 
 
 def receipts(vault: Vault) -> Iterator[dict[str, object]]:

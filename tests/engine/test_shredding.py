@@ -16,6 +16,7 @@ from engine.privacy import privacy
 from vault import pages, recrypt
 from vault.errors import StrongroomError
 from vault.keys import FLOOR
+from vault.records import Picture
 
 PASSPHRASE = "a passphrase for tests"
 SECONDS = 120  # for a machine that has much else to do
@@ -193,6 +194,29 @@ def test_several_purges_in_a_row_cost_one_copy(start, papers, monkeypatch):
     assert {method for method, _ in heard} == {"shredding"}
     assert stages(engine) == ["shredded"] * 3
     assert engine.opened().vault.header.epoch == 2
+
+
+def test_what_stays_in_the_engines_memory_is_on_the_receipt(start, papers, monkeypatch):
+    engine = start(create=True)
+    name = search(engine, "quince jelly parcel 3")["hits"][0]["document"]
+    receipt = purge(engine, [str(papers / "paper3.txt")], confirm=True)
+    told = {(check["what"], check["where"]): (check["searched"], check["found"]) for check in receipt["checks"]}
+    assert told["passages", "the indexes in the engine's memory"] == (1, 0)
+    assert told["pictures of its pages", "the engine's memory"] == (1, 0)
+    assert receipt["confirmed"]
+    assert name not in str(receipt)
+    # what a mistake would leave there is seen
+    name = search(engine, "quince jelly parcel 4")["hits"][0]["document"]
+    engine.drawn.keep((name, 1, 800), Picture(b"x", "image/png", 1, 1, 9, 9, 9.0, 9.0), since=engine.drawn.forgotten)
+    monkeypatch.setattr(engine, "forget", lambda: None)
+    monkeypatch.setattr(engine.opened().index, "refresh", lambda removed: None)
+    receipt = purge(engine, [str(papers / "paper4.txt")], confirm=True)
+    assert not receipt["confirmed"]
+    assert {check["where"] for check in receipt["checks"] if check["found"]} == {
+        "the indexes in the engine's memory",
+        "the engine's memory",
+    }
+    assert receipts(engine)["rows"][0]["confirmed"] is False
 
 
 def test_a_damaged_page_is_said_and_the_vault_goes_on(start, papers):

@@ -4,6 +4,7 @@ journey(command, home, …) has what `command` returns before the program's own 
 journey in the process's own network namespace and prints what it found.
 """
 
+import http.client
 import json
 import os
 import re
@@ -21,8 +22,11 @@ PASSPHRASE = "four herons on the weir at dusk"
 SECONDS = 1200  # for what takes a few on a quiet machine
 
 
-def journey(command, home, *, sources, idle_seconds, model):
-    """Return what was seen on the way. `sources`: folders or files of papers, copied; `model`: a GGUF, or None."""
+def journey(command, home, *, sources, idle_seconds, model, browser=True):
+    """Return what was seen on the way. `sources`: folders or files of papers, copied; `model`: a GGUF, or None.
+
+    Without `browser`, the page is only fetched.
+    """
     papers = home / "papers"
     for each in sources:
         if each.is_dir():
@@ -60,7 +64,7 @@ def journey(command, home, *, sources, idle_seconds, model):
             found["model"] = strongroom("model", "add", model)
             # Of random weights: what it writes is nonsense, and is not shown.
             found["written"] = json.loads(strongroom("ask", "--json", "How much is the rent of the flat?"))
-        found["page"] = _browse(url)
+        found["page"] = _browse(url) if browser else _fetch(url)
         purged = next(each for each in sorted(papers.rglob("*")) if each.suffix == ".eml")
         found["purge"] = strongroom("purge", "--yes", purged)
         time.sleep(idle_seconds)
@@ -83,6 +87,20 @@ def _end(process):
         name = Path(f"/proc/{process.pid}/comm").read_text().strip()
         os.kill(int(children.read_text().split()[0]) if name == "strace" else process.pid, signal.SIGTERM)
         process.wait(60)
+
+
+def _fetch(url):
+    host = url.split("/")[2]
+    asked = http.client.HTTPConnection("127.0.0.1", int(host.split(":")[1]), timeout=SECONDS)
+    asked.request("GET", "/?" + url.partition("?")[2], headers={"Host": host})
+    answer = asked.getresponse()
+    assert answer.status == 200, answer.status
+    answer.read()
+    asked.request("GET", "/", headers={"Host": host, "Cookie": answer.headers["Set-Cookie"].partition(";")[0]})
+    words = asked.getresponse().read().decode()
+    asked.close()
+    assert "<title>Strongroom</title>" in words
+    return {"words": words, "elsewhere": []}
 
 
 def _browse(url):
@@ -116,8 +134,9 @@ if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     found = journey(
-        list, Path(given["home"]), sources=[Path(each) for each in given["sources"]], idle_seconds=0, model=given["model"]
-    )
+        list, Path(given["home"]), sources=[Path(each) for each in given["sources"]], idle_seconds=0,
+        model=given["model"], browser=given["browser"],
+    )  # fmt: skip
     with open("/proc/net/dev", encoding="ascii") as lines:
         interfaces = [line.split(":")[0].strip() for line in lines if ":" in line]
     print(json.dumps({**found, "interfaces": interfaces}))

@@ -75,7 +75,10 @@ def test_no_address_but_this_machine_and_no_name_looked_up_on_the_whole_journey(
 
 def test_the_whole_journey_works_where_there_is_no_network(tmp_path, size, result, sources, model):
     (tmp_path / "home").mkdir()
-    given = {"home": str(tmp_path / "home"), "sources": [str(each) for each in sources], "model": size(None, model)}
+    given = {
+        "home": str(tmp_path / "home"), "sources": [str(each) for each in sources], "model": size(None, model),
+        "browser": size(False, True),
+    }  # fmt: skip
     apart = ["unshare", "--net"] if os.getuid() == 0 else ["unshare", "--map-root-user", "--net"]
     done = subprocess.run(
         [*apart, sys.executable, str(JOURNEY), json.dumps(given)], capture_output=True, text=True, timeout=3600,

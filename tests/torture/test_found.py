@@ -251,3 +251,21 @@ def test_a_worker_that_dies_all_the_same_costs_its_file_alone(zygote):
     with pytest.raises((WorkerDiedError, UnreadableError)):
         read(zygote, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), "a.xls")
     assert read(zygote, b"still there", "a.txt")[0].text == "still there"
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "a" * 19_000,
+        "color:" + "url(" * 4_700,
+        "font: " + "1" * 19_000,
+        "transform:" + "translate(" * 1_900,
+        "clip-path:polygon(0 " + "000 " * 4_000,
+    ],
+    ids=lambda style: style[:12],
+)
+def test_a_page_of_long_styles_is_read(zygote, style):
+    page = "<p>first</p>" + f'<p style="{style}">x</p>' * 100 + f"<style>p {{ {style * 20} }}</style><p>last</p>"
+    (found,) = read(zygote, page.encode(), "a.html")
+    assert found.text.startswith("first")
+    assert found.text.endswith("last")

@@ -157,7 +157,8 @@ def status(found: Mapping[str, Any], style: Style) -> list[str]:
     """What the engine says of itself."""
     life = {"none": "there is none yet", "locked": "locked", "open": "open"}[found["state"]]
     if found.get("idle_locked"):
-        life = "locked after a while without use; its folders are watched"
+        why = {"idle": " after a while without use", "sleep": " because the machine was asleep"}
+        life = f"locked{why.get(str(found.get('locked_by')), '')}; its folders are watched"
     lines = [f"vault    {short(found['vault'])} ({life})"]
     if not found.get("running", True):
         lines.append("engine   not running: `strongroom open` starts it")

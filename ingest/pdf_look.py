@@ -63,29 +63,42 @@ def unseen(pdfium: Any, page: Any, shown: Box) -> frozenset[int]:
     """
     found: set[int] = set()
     reader = _Reader(pdfium)
-    texts: list[tuple[int, Any, Matrix, int, Colour | None]] = []
+    texts: dict[tuple[int, Colour | None], list[tuple[int, Any, Matrix]]] = {}
     painted: list[_Painted] = []
+    mode_of, fill_of, references, alpha = (
+        pdfium.FPDFTextObj_GetTextRenderMode, pdfium.FPDFPageObj_GetFillColor, reader.references, reader.alpha
+    )  # fmt: skip
+    red, green, blue = reader.red, reader.green, reader.blue
+    clear: bool
+    colour: Colour | None
     for at, (handle, kind, matrix) in enumerate(reader.objects(page)):
         if kind == _TEXT:
-            mode, clear, colour = reader.ink(handle)
+            mode = mode_of(handle)
+            if mode == 0 and fill_of(handle, *references) and alpha.value > _CLEAR:  # nearly always
+                clear, colour = False, (red.value, green.value, blue.value)
+            else:
+                clear, colour = reader.ink(handle, mode)
             if clear:
                 found.add(_key(handle))
+            elif (of_colour := texts.get((mode, colour))) is not None:
+                of_colour.append((at, handle, matrix))
             else:
-                texts.append((at, handle, matrix, mode, colour))
+                texts[mode, colour] = [(at, handle, matrix)]
         elif kind in (_PATH, _IMAGE, _SHADING) and (each := reader.painted(at, handle, kind, matrix)) is not None:
             painted.append(each)
     covers = [each for each in painted if each.colour is not None]
     last = max((each.at for each in covers), default=-1)
     papers = {_WHITE, *(each.colour for each in covers if each.colour is not None)}
-    inks = {text[4] for text in texts if text[4] is not None}
-    many = len(inks) * len(papers) > _COMPARED // 20
-    lost = {ink: many or any(alike(ink, paper) for paper in papers) for ink in inks}
-    written = [
-        _Written(at, _key(handle), box, colour, mode == _NO_INK)
-        for at, handle, matrix, mode, colour in texts
-        if (mode == _NO_INK or at < last or (colour is not None and lost[colour]))
-        and (box := reader.box(handle, matrix)) is not None
-    ]
+    many = len(texts) * len(papers) > _COMPARED // 20
+    written: list[_Written] = []
+    for (mode, colour), drawn in texts.items():
+        doubtful = mode == _NO_INK or (colour is not None and (many or any(alike(colour, paper) for paper in papers)))
+        if not doubtful and drawn[0][0] > last:
+            continue
+        for place, handle, matrix in drawn:
+            if (doubtful or place < last) and (box := reader.box(handle, matrix)) is not None:
+                written.append(_Written(place, _key(handle), box, colour, mode == _NO_INK))
+    written.sort(key=lambda each: each.at)
     return frozenset(found | _concealed(written, painted, shown)) if found or written else frozenset()
 
 
@@ -138,7 +151,6 @@ class _Reader:
         self.floats = [ctypes.c_float() for _ in range(4)]
         self.red, self.green, self.blue, self.alpha = (ctypes.c_uint() for _ in range(4))
         self.references = [ctypes.byref(each) for each in (self.red, self.green, self.blue, self.alpha)]
-        self.colours: dict[tuple[int, int, int], Colour] = {}
         self.number = ctypes.c_int()
         self.stroke = ctypes.c_int()
         self.matrix = pdfium.FS_MATRIX()
@@ -174,31 +186,24 @@ class _Reader:
             return None
         return _moved((a.value, b.value, c.value, d.value), matrix)
 
-    def ink(self, handle: Any) -> tuple[int, bool, Colour | None]:
-        """A text's rendering mode, whether it is drawn in nothing, and its colour where that is one and plain."""
-        mode: int = self.pdfium.FPDFTextObj_GetTextRenderMode(handle)
-        if mode == 0:  # nearly always
-            return 0, *self._colour(self.pdfium.FPDFPageObj_GetFillColor(handle, *self.references))
+    def ink(self, handle: Any, mode: int) -> tuple[bool, Colour | None]:
+        """Whether a text is drawn in nothing, and its colour where that is one and plain."""
         if mode == _NO_INK or mode > 6:
-            return mode, False, None
+            return False, None
         inks = []
         if mode not in (1, 5):
-            inks.append(self._colour(self.pdfium.FPDFPageObj_GetFillColor(handle, *self.references)))
+            inks.append(self.colour(self.pdfium.FPDFPageObj_GetFillColor(handle, *self.references)))
         if mode in _STROKED:
-            inks.append(self._colour(self.pdfium.FPDFPageObj_GetStrokeColor(handle, *self.references)))
-        return mode, all(clear for clear, _ in inks), inks[0][1] if len(set(inks)) == 1 else None
+            inks.append(self.colour(self.pdfium.FPDFPageObj_GetStrokeColor(handle, *self.references)))
+        return all(clear for clear, _ in inks), inks[0][1] if len(set(inks)) == 1 else None
 
-    def _colour(self, known: int) -> tuple[bool, Colour | None]:
+    def colour(self, known: int) -> tuple[bool, Colour | None]:
         """Whether the colour that was just read is clear, and what it is; a pattern's is not known."""
         if not known:
             return False, None
         if self.alpha.value <= _CLEAR:
             return True, None
-        key = (self.red.value, self.green.value, self.blue.value)
-        found = self.colours.get(key)
-        if found is None:
-            found = self.colours.setdefault(key, (float(key[0]), float(key[1]), float(key[2])))
-        return False, found
+        return False, (self.red.value, self.green.value, self.blue.value)
 
     def painted(self, at: int, handle: Any, kind: int, matrix: Matrix) -> _Painted | None:
         """What a path, picture or shading paints; None where that is nothing that text could stand on."""
@@ -221,7 +226,7 @@ class _Reader:
             box = (max(box[0], clip[0]), max(box[1], clip[1]), min(box[2], clip[2]), min(box[3], clip[3]))
         if not plain:
             return _Painted(at, box, None, picture=False)
-        return _Painted(at, box, self._colour(True)[1], picture=False)
+        return _Painted(at, box, self.colour(1)[1], picture=False)
 
     def clip(self, handle: Any, matrix: Matrix) -> Box | None:
         """The rectangle that an object is cut to; None where there is none, or its shape is another."""

@@ -7,6 +7,7 @@ reads pages that are pictures (`ingest/pictures.py`). The vault's rows are the o
 on from them.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -250,11 +251,9 @@ class Pipeline:
 
     def _put(self, each: Read | Finished) -> None:
         while not self.work.stop.is_set():
-            try:
+            with contextlib.suppress(queue.Full):
                 self._read.put(each, timeout=0.5)
-            except queue.Full:
-                continue
-            return
+                return
 
     # --- the writer -------------------------------------------------------------------------------------------------
 
@@ -281,9 +280,8 @@ class Pipeline:
     def _store(self, batch: Sequence[Read | Finished]) -> None:
         """Put all of it into the vault, or none: then it can be tried again, nothing here having changed."""
         indexed: list[tuple[int, str]] = []
-        self._scans.clear()
-        self._followed.clear()
-        self._settled.clear()
+        for of_this_commit in (self._scans, self._followed, self._settled):
+            of_this_commit.clear()
         with self.work.writing() as (db, removed):
             for each in batch:
                 if isinstance(each, Read):

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.torture import afterwards, disk, drivers, reading
+from tests.torture import afterwards, copies, disk, reading
 from tests.torture.afterwards import Known, Place, WrongError
 from tests.torture.drivers import DRIVERS, Driver
 from vault import keys, store
@@ -112,7 +112,7 @@ class Stage:
                 self.place.embedder = Rehearsed(Embedder())
             self.driver.make(self.place)
             made = disk.tree_of(self.place.root)
-            vault = self.place.open() if self.driver.check is not drivers.check_migrate and self.place.code else None
+            vault = self.place.open() if self.driver.check is not copies.check_migrate and self.place.code else None
             start = afterwards.state_now(vault) if vault else Known()
             if vault:
                 vault.close()

@@ -94,6 +94,7 @@ class Engine:
         self._embedder = Loading(load)
         self.answering = Answering()
         self.drawn = Drawn()
+        self.backup_places = remembered.Places()
 
     # --- life -------------------------------------------------------------------------------------------------------
 

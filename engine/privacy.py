@@ -10,9 +10,7 @@ from typing import Any
 from engine import components, erased, lock, outside, vaults
 from engine.engine import Engine
 from vault import keys, remembered, store
-from vault.errors import DamagedVaultError, StrongroomError
-from vault.folder import read_header
-from vault.vault import Vault
+from vault.errors import StrongroomError
 
 _KINDS = {keys.PASSPHRASE: "passphrase", keys.RECOVERY_CODE: "recovery code", keys.KEYRING: "system's keyring"}
 _RECEIPTS = 50
@@ -104,11 +102,12 @@ def privacy(engine: Engine, *, page: int = 0, port: int = 0) -> dict[str, Any]:
         made = remembered.backups(db)
         receipts = erased.rows(db, shredding, limit=_RECEIPTS)
         purges: list[float] = [at for (at,) in db.execute("SELECT at FROM receipt")]
+    there = engine.backup_places.reachable([each.path for each in made], vault.header.vault_id)
     known = [
         {
             **asdict(each),
             "holds_purged": sum(at > each.at for at in purges),
-            "reachable": _is_backup(Path(each.path), vault),
+            "reachable": bool(there[each.path]),
         }
         for each in reversed(made)
     ]
@@ -144,14 +143,6 @@ def _slot(slot: keys.Slot, since: dict[str, float]) -> dict[str, Any]:
         else f"HKDF; its {140 if slot.kind == keys.RECOVERY_CODE else 256} random bits need no slow derivation"
     )
     return {"kind": kind, "since": since.get(kind), "derivation": made}
-
-
-def _is_backup(path: Path, vault: Vault) -> bool:
-    """Whether a backup of this vault lies there now."""
-    try:
-        return read_header(path).vault_id == vault.header.vault_id
-    except (DamagedVaultError, StrongroomError, OSError):
-        return False
 
 
 def vaults_list(engine: Engine) -> dict[str, Any]:

@@ -5,10 +5,17 @@ made.
 """
 
 import json
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import apsw
+
+from vault.errors import StrongroomError
+from vault.folder import read_header
 
 _BACKUPS, _SECRETS = "backups", "secrets since"
 _MOST_BACKUPS = 100
@@ -42,6 +49,50 @@ def forget_backup(db: apsw.Connection, path: str) -> bool:
 def backups(db: apsw.Connection) -> list[Backup]:
     """The backups that were made, oldest first."""
     return [Backup(**each) for each in _read(db, _BACKUPS, [])]
+
+
+def lies_there(path: str, vault_id: bytes) -> bool:
+    """Whether a backup of this vault lies there now."""
+    try:
+        return read_header(Path(path)).vault_id == vault_id
+    except (StrongroomError, OSError):
+        return False
+
+
+class Places:
+    """Whether backups lie where they were put, told without waiting for a drive that does not answer.
+
+    A look at a dead network drive can last for ever and cannot be broken off, so each path is looked at by a thread of
+    its own, and by one at a time.
+    """
+
+    def __init__(self, look: Callable[[str, bytes], bool] = lies_there) -> None:
+        self._look = look
+        self._lock = threading.Condition()
+        self._looking: set[str] = set()
+        self._found: dict[str, bool] = {}
+
+    def reachable(self, paths: Sequence[str], vault_id: bytes, *, seconds: float = 1.0) -> dict[str, bool | None]:
+        """By path; None where nothing answered within so many seconds, for all of them together."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            for path in set(paths) - self._looking:
+                self._looking.add(path)
+                self._found.pop(path, None)
+                threading.Thread(target=self._run, args=(path, vault_id), name="look-for-backup", daemon=True).start()
+            while self._looking & set(paths) and (left := until - time.monotonic()) > 0:
+                self._lock.wait(left)
+            return {path: None if path in self._looking else self._found.get(path, False) for path in paths}
+
+    def _run(self, path: str, vault_id: bytes) -> None:
+        found = False
+        try:
+            found = self._look(path, vault_id)
+        finally:
+            with self._lock:
+                self._found[path] = found
+                self._looking.discard(path)
+                self._lock.notify_all()
 
 
 def set_secret(db: apsw.Connection, kind: str, at: float) -> None:

@@ -386,9 +386,12 @@ def spoilt(lived: Lived, rng: random.Random) -> Case:
 # --- what comes of it -----------------------------------------------------------------------------------------------
 
 
-def excepted(case: Case) -> bool:
-    """Authentic pages put back into a vault that was not closed: docs/threat-model.md says that this is not noticed."""
-    return case.base == "killed" and case.kind.startswith("old pages")
+def excepted(lived: Lived, case: Case) -> bool:
+    """Authentic pages put back into a vault that was not closed, one by one or all that are not in its log: the threat
+    model says that this is not noticed."""
+    beneath = database(lived.moments["killed"])
+    log_stayed = case.old.get(beneath, "absent") != "absent" and f"{beneath}-wal" not in case.old
+    return case.base == "killed" and (case.kind.startswith("old pages") or log_stayed)
 
 
 def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
@@ -406,7 +409,7 @@ def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
         left = [name for name in case.files if name.startswith("vault/") and name != "vault/lock"]
         return f"! no vault, but {left}" if left else "refused"
     except Exception as error:  # noqa: BLE001 - is the finding
-        return UNNOTICED if excepted(case) else f"! {type(error).__name__}: {error}"
+        return UNNOTICED if excepted(lived, case) else f"! {type(error).__name__}: {error}"
     if got == lived.answers[case.base]:
         return "as before"
     if {case.old.get(name) for name in ("vault/header", "vault/anchor", database(case.files))} == {"other"}:
@@ -417,8 +420,11 @@ def outcome(lived: Lived, case: Case, folder: Path, embedder) -> str:
             if together and purges == lived.purges[case.base if "state/purged" not in case.old else moment]:
                 return "everything put back together"
             return f"! the answers of {moment!r}, {purges} purges known"
-    if excepted(case):
+    if excepted(lived, case):
         return UNNOTICED
+    put_back = {case.old.get(name) for name in (database(case.files), *ANCHORS)} - {"absent"}
+    if len(put_back) == 1 and None not in put_back and purges >= lived.purges[case.base]:
+        return "everything put back together, purges re-applied"
     differing = [name for name in got if got[name] != lived.answers[case.base].get(name)]
     return f"! other answers: {differing}"
 
@@ -438,7 +444,7 @@ def test_nothing_that_was_spoilt_is_read_as_something_else(lived, tmp_path, embe
     kinds: Counter[str] = Counter()
     wrong = []
     print(f"seed {SEED}")
-    for number in range(size(120, 10_000)):
+    for number in range(size(80, 10_000)):
         case = spoilt(lived, random.Random(f"{SEED} {number}"))
         what = outcome(lived, case, tmp_path / "vault", embedder)
         if not untouched(tmp_path / "vault", case.files):

@@ -81,9 +81,10 @@ def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
     streamlit = _streamlit()
     import uvicorn
 
+    from ui import fields
     from ui.guard import Guard
 
-    app = streamlit.App(Path(__file__).with_name("page.py"))
+    app = fields.served(streamlit.App(Path(__file__).with_name("page.py")))
     index = Path(streamlit.__file__).with_name("static") / "index.html"
     guard = Guard(
         app,
@@ -113,14 +114,17 @@ def build(*, label: str, port: int, tokens: Any, key: bytes) -> Any:
 
 
 def page(index: str) -> str:
-    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser.
+    """Streamlit's page with our name and mark, not to be translated or spell-checked by a service of the browser, and
+    with the script that keeps what is typed out of the browser's memory.
 
     Its inline script, which the content security policy would refuse, is left out, and so is the pointer to an
     interface that is off. Raises RuntimeError if Streamlit's page is not as expected.
     """
+    from ui import fields
     from ui.look import mark_url
 
     head = f'<meta name="google" content="notranslate" /><link rel="icon" href="{mark_url()}" />'
+    head += f'<script src="{fields.address()}"></script>'
     index = re.sub(r"<!--.*?-->", "", index, flags=re.DOTALL)
     index = re.sub(r"<script>.*?</script>", "", index, flags=re.DOTALL)
     index = re.sub(r'<link rel="(?:shortcut icon|service-desc)"[^>]*>', "", index)
@@ -130,7 +134,8 @@ def page(index: str) -> str:
         '<html lang="en" translate="no" class="notranslate" spellcheck="false" autocorrect="off">',
         index,
     )
-    if changed != 1:
+    index, bodies = re.subn(r"<body>", f"<body>{fields.FORM}", index)
+    if changed != 1 or bodies != 1:
         raise RuntimeError("streamlit's index.html is not as expected")
     return index.lstrip()
 

@@ -34,6 +34,9 @@ from vault.vault import read_header
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 OFTEN_WRITTEN = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
+_BROWSER_KEEPS_MS = (
+    8_000  # Chromium's file of tabs to restore has what was typed after a second, on the disk 2.5 s later
+)
 # What makes a browser under test keep less than one at home would.
 _NOT_FOR_US = [
     *("--enable-automation", "--disable-dev-shm-usage", "--disable-back-forward-cache", "--metrics-recording-only"),
@@ -334,6 +337,8 @@ def test_no_file_holds_a_word_of_it_through_the_whole_of_a_day(run: Run, size, r
         page.get_by_role("button", name="Open passage 1").first.click()
         page.get_by_test_id("passage-text").wait_for()
         page.get_by_placeholder(re.compile("Ask ")).press_sequentially(f"never sent {new('unsent question')}")
+        page.wait_for_timeout(_BROWSER_KEEPS_MS)
+        run.clean("typed, and not sent")
         page.get_by_role("link", name="Library").click()
         page.get_by_test_id("document").first.wait_for()
         say(page, "Find", new("words looked for"))
@@ -446,7 +451,10 @@ def test_a_careless_page_is_found_in_the_browsers_profile(run: Run) -> None:
     try:
         with browsing(run.home) as page:
             page.goto(f"http://127.0.0.1:{server.server_port}/")
-            page.locator("#m").press_sequentially(run.canaries.new("a field"))
+            page.locator("#m").press_sequentially(unsent := run.canaries.new("a field"))
+            page.wait_for_timeout(_BROWSER_KEEPS_MS)
+            sessions = (run.home / ".config/chromium/Default/Sessions").glob("Session_*")
+            assert any(unsent.encode("utf-16-le") in each.read_bytes() for each in sessions)
             page.locator("#q").press_sequentially(run.canaries.new("a form"))
             page.get_by_role("button").click()
             page.wait_for_url("**/sent*")

@@ -8,6 +8,7 @@ import json
 import secrets
 import shlex
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from vault.vault import HEADER_NAME, Vault
 _FLIPS = 64  # bits changed in the header, spread over it
 _SAMPLES, _SAMPLE_BYTES = 64, 16 * 1024  # blocks of the database that are looked at, spread over it
 _NOISE = 0.98  # what of such a block is left when it is compressed: pages of plain SQLite come down to .1 to .7
+_PROGRESS_STEPS = 1000  # of SQLite's machine, or pages, between two looks at the clock
 _KEY = "verified"  # in the table `meta`
 _MOST_KEPT, _MOST_KEPT_BYTES = 4, 256 * 1024
 
@@ -100,9 +102,9 @@ def _noise(database: Path) -> Row:
 # --- with the vault open ---------------------------------------------------------------------------------------------
 
 
-def opened(vault: Vault, aside: Path, *, most_copied: int, most_read: int) -> list[Row]:
+def opened(vault: Vault, aside: Path, *, most_copied: int, seconds: float) -> list[Row]:
     """What can be tried while it is open. Copies of the database go to `aside`; a database that is larger than
-    `most_copied` is not copied, and one larger than `most_read` is not read as a whole (bytes)."""
+    `most_copied` bytes is not copied; reading all of it ends after `seconds`."""
     folder = shlex.quote(str(vault.folder))
     with vault.read() as db:
         vault.checkpoint()
@@ -117,7 +119,7 @@ def opened(vault: Vault, aside: Path, *, most_copied: int, most_read: int) -> li
                 ),
                 lambda: [_refused(vault.header, each) for each in (secrets.token_hex(16), "")],
             ),
-            _whole(db, size, most_read, folder),
+            _whole(db, size, seconds, folder),
             _tampered(vault, aside, size, most_copied),
             _stays_purged(vault, db),
         ]  # fmt: skip
@@ -137,21 +139,25 @@ def _refused(header: keys.Header, passphrase: str) -> bool:
     return False
 
 
-def _whole(db: apsw.Connection, size: int, most: int, folder: str) -> Row:
+def _whole(db: apsw.Connection, size: int, seconds: float, folder: str) -> Row:
     """SQLite reads every page, which fails for one whose authentication tag is not right, and looks at how they hang
     together."""
-    ok: bool | None = None
-    found = "too large to be read while others wait; `strongroom verify` does it while the vault is locked"
-    if size <= most:
-        try:
-            damage = str(db.execute("PRAGMA integrity_check(1)").get)
-        except (apsw.Error, StrongroomError) as error:
-            damage = str(error)
+    until = time.monotonic() + seconds
+    ok: bool | None
+    try:
+        db.set_progress_handler(lambda: time.monotonic() > until, _PROGRESS_STEPS)
+        damage = str(db.execute("PRAGMA integrity_check(1)").get)
         ok, found = damage == "ok", "nothing wrong was found" if damage == "ok" else damage
+    except apsw.InterruptError:
+        ok, found = None, f"nothing wrong was found in {seconds:.0f} seconds; the rest was not read"
+    except (apsw.Error, StrongroomError) as error:
+        ok, found = False, str(error)
+    finally:
+        db.set_progress_handler(None)
     return Row(
         "vault.whole", CHANGED, "Every page of the database is as it was written", judged(ok),
-        f"read all of it, {size:,} bytes, page by page" if size <= most else "",
-        found, f"strongroom --vault {folder} backup /tmp/copy", "it compares each row, and fails at a damaged page",
+        f"read it page by page, {size:,} bytes", found,
+        f"strongroom --vault {folder} backup /tmp/copy", "it compares each row, and fails at a damaged page",
     )  # fmt: skip
 
 

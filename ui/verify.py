@@ -24,7 +24,7 @@ from ui.command_session import Given, running
 from vault.errors import DamagedVaultError, StrongroomError
 
 _MOST_COPIED_BYTES = 1 << 28  # of the database, to be tampered with; a larger one is read, but not copied
-_MOST_READ_BYTES = 8 << 30  # about a minute's reading
+_READ_SECONDS = 60.0  # of the vault, while the rest goes on
 _PROFILES = ("engine", "page", "zygote", "worker", "writer")
 _TRIES = 3  # for somebody who mistypes
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked through, not written to
@@ -228,7 +228,7 @@ def _own_vault(given: Given, aside: Path, line: Line) -> dict[str, Any]:
         if given.accept_older:
             newest = replace(newest, result="unknown", found="not asked: --accept-older was given")
         rows = [newest]
-        rows += proving.opened(vault, aside, most_copied=_MOST_COPIED_BYTES, most_read=_MOST_READ_BYTES)
+        rows += proving.opened(vault, aside, most_copied=_MOST_COPIED_BYTES, seconds=_READ_SECONDS)
         with vault.read():  # nothing is written to it meanwhile, and its log is empty
             rows.append(proving.purged_on_a_copy(given.vault, given.passphrase.get(), aside, most=_MOST_COPIED_BYTES))
         line.tell(_as_rows(rows))

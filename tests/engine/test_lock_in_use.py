@@ -59,7 +59,7 @@ class Tried:
             if (each["profile"], each["kind"]) == key and each["what"] == what and thread in {None, each["thread"]}
         ]
 
-    def until(self, condition, seconds=120):
+    def until(self, condition, seconds=300):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not happen"
@@ -179,7 +179,7 @@ def _use(found):
     home = found.home
     _call(found, "create", passphrase="a passphrase of a test")
     _call(found, "folders.add", path=str(home / "papers"))
-    _call(found, "wait", seconds=60)
+    _call(found, "wait", seconds=300)
     rows = {Path(each["paths"][0]).suffix: each["id"] for each in _call(found, "documents", limit=10)["rows"]}
     _call(found, "document.picture", id=rows[".pdf"], page=1, width=400)
     model = tiny_gguf.write(home / "tiny.gguf", context=2048)
@@ -188,7 +188,7 @@ def _use(found):
     _picture(home / "papers" / "scan.png")
     # The page, as a browser begins with it.
     host = found.url.split("/")[2]
-    asked = http.client.HTTPConnection("127.0.0.1", int(host.split(":")[1]), timeout=60)
+    asked = http.client.HTTPConnection("127.0.0.1", int(host.split(":")[1]), timeout=300)
     asked.request("GET", "/" + found.url.split("/", 3)[3], headers={"Host": host})
     assert asked.getresponse().status == 200
     asked.close()
@@ -277,7 +277,7 @@ def test_a_call_of_32_bits_ends_the_process_that_makes_it_and_what_it_held(runni
     assert [each["found"] for each in running.of(("zygote", ""), "32 bits")][:1] == [-31]  # SIGSYS
     (running.home / "papers" / "hostile.txt").write_text("call of 32 bits, from inside a parser\n")
     running.until(lambda: "hostile.txt" in str(_call(running, "files", limit=50)))
-    _call(running, "wait", seconds=60)
+    _call(running, "wait", seconds=300)
     [row] = [each for each in _call(running, "files", limit=50)["rows"] if each["path"].endswith("hostile.txt")]
     assert "another architecture" in row["reason"]
     errors = running.home / "errors"

@@ -151,7 +151,7 @@ def test_a_tab_that_stayed_open_shows_and_learns_nothing_after_another_locked(wa
     with launch(tmp_path) as running, watch() as seen:
         running.call("create", passphrase=PASSPHRASE)
         running.call("folders.add", path=str(papers))
-        running.call("wait", seconds=60)
+        running.call("wait", seconds=300)
         one, two = seen.page, seen.page.context.new_page()
         one.goto(running.url)
         one.get_by_role("link", name="Library").wait_for()
@@ -160,14 +160,14 @@ def test_a_tab_that_stayed_open_shows_and_learns_nothing_after_another_locked(wa
         assert "barge" in two.content()
         one.get_by_role("button", name="Lock", exact=True).click()
         for page in (one, two):
-            page.get_by_text("Strongroom is locked").wait_for(timeout=60_000)
+            page.get_by_text("Strongroom is locked").wait_for(timeout=120_000)
             expect(page.locator("body")).not_to_contain_text("barge")
             assert "barge" not in page.content()
         # What it had before does not help: going back, its old address, a new tab with the cookie.
         two.go_back()
         three = seen.page.context.new_page()
         three.goto(f"http://{running.host}/library")
-        three.get_by_text("Strongroom is locked").wait_for(timeout=60_000)
+        three.get_by_text("Strongroom is locked").wait_for(timeout=120_000)
         assert "barge" not in three.content()
         assert seen.elsewhere(running.host) == []
 

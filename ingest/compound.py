@@ -68,7 +68,7 @@ class Compound:
         self._link(entries)
 
     def loops(self) -> bool:
-        """Whether a chain of sectors leads back into itself. Here it ends where its stream does; others may not look."""
+        """Whether a chain of sectors leads back into itself. Here it ends where its stream does; others follow it."""
         return _loops(self._fat, self._starts[0]) or _loops(self._mini_fat, self._starts[1])
 
     def read(self, entry: Entry) -> bytes:

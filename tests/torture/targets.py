@@ -340,11 +340,18 @@ def made(name: str) -> list[bytes]:
             tensor = text(b"output.weight") + struct.pack("<IQQIQ", 2, 32, 32, 0, 0)
             return [b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + field + array + tensor + bytes(4096)]
         case "written":
-            return [b'{"heard":["reading",1,2]}', b'{"line":[3,"text",[1]]}', b'{"failed":["x","y","z"]}', b'{"loading":3}']
+            return [
+                b'{"heard":["reading",1,2]}',
+                b'{"line":[3,"text",[1]]}',
+                b'{"failed":["x","y","z"]}',
+                b'{"loading":3}',
+            ]
         case "advisories":
             return [
-                (b'{"id":"X-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"PyPI","name":"numpy"},'
-                b'"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.27"}]}],"versions":["1.26.4"]}]}')
+                (
+                    b'{"id":"X-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"PyPI","name":"numpy"},'
+                    b'"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.27"}]}],"versions":["1.26.4"]}]}'
+                )
             ]
         case "tnef":
             title = b"\x02" + struct.pack("<II", 0x00018010, 5) + b"a.txt" + b"\0\0"

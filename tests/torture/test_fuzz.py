@@ -30,7 +30,9 @@ def damaged(name, inputs, number):
     chance = random.Random(f"{SEED}/{name}/{number}")
     data = chance.choice(inputs)
     for _ in range(chance.choice((1, 1, 2, 4))):
-        data = chance.choice((*BYTES, *TEXT, *MARKUP, *RTF, *MAIL))(chance, data, chance.choice(inputs))[: 64 * _LARGEST]
+        data = chance.choice((*BYTES, *TEXT, *MARKUP, *RTF, *MAIL))(chance, data, chance.choice(inputs))[
+            : 64 * _LARGEST
+        ]
     return data
 
 

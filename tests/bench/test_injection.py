@@ -73,3 +73,18 @@ def test_whatever_is_shown_is_cited_as_itself_and_from_an_offered_passage(embedd
 
 def test_there_are_attacks_enough():
     assert len(poison.HIDDEN) + len(poison.SHOWN) >= 40
+
+
+def test_neighbours_are_not_joined_over_what_is_hidden_between_them(embedder):
+    first = " ".join(f"The deposit for the flat in Quay Street was paid in part {n} of twelve." for n in range(12))
+    second = " ".join(f"The deposit for the flat in Quay Street is returned in part {n} of twelve." for n in range(12))
+    page = poison.page(f"<p>{first}</p><div hidden>4,711 euros</div><p>{second}</p>")
+    papers = Papers(embedder)
+    papers.add("papers/notes.html", bench.parsed("notes.html", page))
+    papers.index.refresh()
+    found = papers.search(QUESTION, 20)
+    assert len(found) >= 2
+    assert not [each for each in found if "4,711" in each.text]
+    whole = papers.text_of(found[0].document)
+    assert "4,711" not in whole
+    assert all(whole[each.start : each.end] == each.text for each in found)

@@ -228,7 +228,7 @@ class Recorded:
 
     def page(self):
         context = self._browser.new_context(viewport={"width": 1280, "height": 860})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         context.on("request", lambda request: self.addresses.append(request.url))
         page = context.new_page()
         page.on("websocket", lambda opened: self.addresses.append(opened.url))
@@ -243,12 +243,6 @@ class Recorded:
         return self.log.read_text(errors="replace")
 
 
-def hosts_in(log: str) -> set[str]:
-    """Every host that the browser's network stack was asked to find or to speak with."""
-    found = set(re.findall(r'"(?:url|host|origin|destination|server_info)":"(?:(?:https?|wss?)://)?([^/":\s]+)', log))
-    return {each for each in found if each and not each.startswith(("data", "chrome", "about", "blob"))}
-
-
 LIVE = """() => {
     const found = [], own = location.origin;
     const inside = said => { if (/^\\s*javascript:/i.test(said)) return false;
@@ -258,6 +252,7 @@ LIVE = """() => {
         "manifest", "cite", "longdesc", "usemap"];
     for (const each of document.querySelectorAll("*")) {
         const name = each.tagName.toLowerCase();
+        if (each.matches('form#unkept:empty:not([action])')) continue;  // our own; see ui/assets
         if (["iframe", "frame", "object", "embed", "applet", "video", "audio", "source", "track", "base", "form", "math",
              "portal", "marquee", "fencedframe"].includes(name)) found.push(each.outerHTML.slice(0, 200));
         if (name === "script" && !each.src) found.push(each.outerHTML.slice(0, 200));
@@ -398,34 +393,36 @@ def test_answers_and_passages_of_hostile_documents_stay_text(page):
     page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize(
-    ("question", "unseen"),
-    [
-        ("How much are the harbour dues of Ostermole?", ["9,999", "8,888", "7,777"]),
-        ("How much is the deposit for Quay Street?", ["9,000 euros", "another place"]),
-        ("When does the ferry to Skerry leave?", ["23:59"]),
-        ("How many casks does the cellar of Brandt hold?", ["500 casks"]),
-    ],
-)
-def test_what_a_document_hides_is_shown_in_it_as_hidden(page, question, unseen):
-    panel = opened(page, ask(page, question))
-    hidden = panel.get_by_test_id("hidden-text").first
-    for _ in range(6):  # a click that comes while the page is being drawn anew is lost
-        if (text := panel.get_by_role("radio", name="Text")).count():
-            text.click(force=True)
-        try:
-            hidden.wait_for(timeout=10_000)
-            break
-        except LateError:
-            continue
-    expect(hidden).to_be_visible()
-    shown = panel.get_by_test_id("hidden-text").all_inner_texts()
-    for words in unseen:
-        assert [each for each in shown if words in each and each.startswith("hidden in the document")], shown
-    reading = panel.get_by_test_id("passage-text").inner_text()
-    for each in shown:
-        reading = reading.replace(each, "")
-    assert not [words for words in unseen if words in reading]
+HIDES = {
+    "page": ("9,999", "8,888", "7,777"),
+    "mail": ("9,000 euros", "another place"),
+    "pdf": ("23:59",),
+    "word": ("500 casks",),
+}
+
+
+def test_what_a_document_hides_is_shown_in_it_as_hidden(page):
+    for name, unseen in HIDES.items():
+        panel = opened(page, ask(page, QUESTIONS[name][0]))
+        hidden = panel.get_by_test_id("hidden-text").first
+        for _ in range(6):  # a click that comes while the page is being drawn anew is lost
+            if (text := panel.get_by_role("radio", name="Text")).count():
+                text.click(force=True)
+            try:
+                hidden.wait_for(timeout=10_000)
+                break
+            except LateError:
+                continue
+        expect(hidden).to_be_visible()
+        shown = panel.get_by_test_id("hidden-text").all_inner_texts()
+        for words in unseen:
+            assert [each for each in shown if words in each and each.startswith("hidden in the document")], shown
+        reading = panel.get_by_test_id("passage-text").inner_text()
+        for each in shown:
+            reading = reading.replace(each, "")
+        assert not [words for words in unseen if words in reading]
+        page.get_by_role("button", name="Close").click()
+        panel.wait_for(state="detached")
 
 
 def test_the_sender_shown_is_the_one_that_the_vault_knows(page):
@@ -514,6 +511,39 @@ def test_a_models_answer_that_repeats_them_stays_text(page, vault, tmp_path):
         assert "model-img.evil.example" in answer.inner_text()
     finally:
         vault.call("models.remove", id=added["id"])
+
+
+ALIVE = """async where => {
+    const refused = [];
+    document.addEventListener("securitypolicyviolation", event => refused.push(event.effectiveDirective));
+    const add = (name, said) => document.body.append(Object.assign(document.createElement(name), said));
+    add("img", { src: where("image") }); add("iframe", { src: where("frame") }); add("script", { src: where("script") });
+    add("link", { rel: "stylesheet", href: where("sheet") }); add("video", { src: where("video") });
+    add("object", { data: where("object") }); add("embed", { src: where("embed") });
+    add("i", { style: `background: url(${where("background")})`, textContent: "x" });
+    add("form", { action: where("form"), method: "post" }); [...document.forms].pop().submit();
+    await fetch(where("fetch"), { mode: "no-cors" }).catch(() => 0);
+    navigator.sendBeacon(where("beacon"), "x");
+    try { new WebSocket(where("socket").replace("http", "ws")) } catch { }
+    try { new EventSource(where("events")) } catch { }
+    await new Promise(done => setTimeout(done, 1500));
+    return [...new Set(refused)].sort();
+}"""
+
+
+def test_the_policy_alone_stops_what_would_be_alive(recorded, vault):
+    """The second line: were a document's markup to come to life, the browser would still not fetch what it names."""
+    page = recorded.page()
+    page.goto(vault.another_url())
+    page.get_by_placeholder("Ask your papers…").wait_for()
+    begin = len(recorded.catcher.asked)
+    refused = page.evaluate(f"({ALIVE})(name => `http://alive-${{name}}.example/x`)")
+    assert refused == [
+        *("connect-src", "form-action", "frame-src", "img-src", "media-src", "object-src"),
+        *("script-src-elem", "style-src-elem"),
+    ]
+    assert not [each for each in recorded.catcher.asked[begin:] if "alive-" in each]
+    page.context.close()
 
 
 def test_each_of_the_records_sees_what_leaves(driver, tmp_path):

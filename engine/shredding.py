@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vault import shred
-from vault.errors import StrongroomError
+from vault.failures import VaultFullError, VaultUnusableError
 from vault.vault import Vault
 
 QUIET_SECONDS = 20.0
 """after a purge, so that several in a row cost one copy"""
 _LOOK_SECONDS = 1.0
 _ROOM_SECONDS = 10.0  # until it is looked again whether there is space
-_FAILED_SECONDS = 300.0
+_FAILED_SECONDS = 3600.0
 _STEP_PAGES = 64  # some milliseconds of work at a time
 _SHARE = 0.5  # of the time; the rest is left to others
 
@@ -35,7 +35,6 @@ class Shredding:
         self._ended = threading.Event()
         self._woken = threading.Event()
         self._at_once = False
-        self._room: shred.NoRoomError | None = None
         self._failure = ""
         self._thread = threading.Thread(target=self._run, name="shred", daemon=True)
 
@@ -52,7 +51,7 @@ class Shredding:
 
     def at_once(self) -> None:
         """Do not wait for another purge to come, and look again for space."""
-        self._at_once = True
+        self._at_once, self._failure = True, ""
         self._woken.set()
 
     def look(self) -> None:
@@ -71,7 +70,7 @@ class Shredding:
             stage, why = "failed", self._failure
         elif found.covers and self._vault.copy is not None:
             stage, why = "copying", ""
-        elif self._room or found.free_bytes < found.needed_bytes:
+        elif found.free_bytes < found.needed_bytes:
             stage, why = "room", shred.NoRoomError(self._vault.folder, found.needed_bytes, found.free_bytes).message
         else:
             stage, why = "soon", ""
@@ -95,7 +94,7 @@ class Shredding:
         while True:
             found = self.status()
             heard(found)
-            if found["stage"] in ("none", "off", "failed") or (found["stage"] == "room" and self._room):
+            if found["stage"] in ("none", "off", "room", "failed"):
                 return found
             if ended.wait(0.1) or self._ended.is_set():
                 return found
@@ -115,13 +114,13 @@ class Shredding:
             if self._vault.copy is None and not self._due():
                 return _LOOK_SECONDS
             return self._work()
-        except shred.NoRoomError as error:
-            self._room, self._at_once = error, False
+        except (shred.NoRoomError, VaultFullError):
+            self._at_once = False
             return _ROOM_SECONDS
-        except (StrongroomError, OSError) as error:
-            if self._ended.is_set():  # the vault was closed under it
-                return _LOOK_SECONDS
-            self._failure, self._at_once = str(error), False
+        except VaultUnusableError:  # closed meanwhile
+            return _LOOK_SECONDS
+        except Exception as error:  # noqa: BLE001 - the status says it, and the next try comes in an hour or when asked
+            self._failure, self._at_once = str(error) or type(error).__name__, False
             return _FAILED_SECONDS
 
     def _due(self) -> bool:
@@ -137,7 +136,7 @@ class Shredding:
         began = time.monotonic()
         if not shred.begin(self._vault):
             return _LOOK_SECONDS
-        self._room, self._failure = None, ""
+        self._failure = ""
         if shred.step(self._vault, _STEP_PAGES):
             return _LOOK_SECONDS
         return 0.0 if self._at_once else (time.monotonic() - began) * (1 - _SHARE) / _SHARE
@@ -146,5 +145,5 @@ class Shredding:
         """The setting says no: the copy's space is given back."""
         if shred.state(self._vault).covers:
             shred.abandon(self._vault)
-        self._room, self._failure, self._at_once = None, "", False
+        self._failure, self._at_once = "", False
         return _LOOK_SECONDS

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from vault import log, pages, store
 from vault.errors import DamagedVaultError
+from vault.failures import VaultUnusableError
 from vault.files import sync_folder, system_errors
 from vault.pages import LOCK_PAGE, PAGE_BYTES, SALT_BYTES, TRAILER_BYTES
 
@@ -62,6 +63,7 @@ class Copy:
             made = not path.exists()
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._file = os.open(path, flags, 0o600)
+            os.fchmod(self._file, 0o600)
             if made:
                 sync_folder(path.parent)
         try:
@@ -85,6 +87,8 @@ class Copy:
         """
         self._follow()
         while count > 0:
+            if self._vault.closing:
+                raise VaultUnusableError
             with self._vault.read():
                 numbers = self._next(min(count, BLOCK_PAGES))
                 block = self._read(numbers)

@@ -23,6 +23,7 @@ import apsw
 
 from vault import keys, store
 from vault.errors import StrongroomError
+from vault.failures import VaultUnusableError
 from vault.folder import remove_database
 from vault.pages import PAGE_BYTES
 from vault.readback import Check
@@ -151,6 +152,8 @@ def step(vault: "Vault", pages: int = BLOCK_PAGES) -> bool:
     """
     with vault.copying:
         copy = vault.copy
+        if vault.closing:
+            raise VaultUnusableError
         if copy is None:
             raise RuntimeError("no shred was begun")
         try:
@@ -160,6 +163,8 @@ def step(vault: "Vault", pages: int = BLOCK_PAGES) -> bool:
             if not copy.step(pages):
                 return False
             return _switch(vault, copy)
+        except VaultUnusableError:  # it was closed: the copy stays, for the next time
+            raise
         except (StrongroomError, OSError):
             with contextlib.suppress(StrongroomError, OSError):
                 abandon(vault)

@@ -83,6 +83,8 @@ class Vault:
         """held by who copies the database to another key; taken before the vault, never after"""
         self.copy: recrypt.Copy | None = None
         """the copy that follows the database now"""
+        self.closing = False
+        """whether a copy in the making has to end at its next block"""
         self.sought: dict[bytes, str] = {}
         """pieces of what was purged since the vault was opened, and what they are: looked for when it is shredded"""
         self.was_behind = False
@@ -229,7 +231,8 @@ class Vault:
 
     def close(self) -> None:
         """Move the log into the database, close it and let others have the vault. Closing twice is allowed."""
-        with self._lock:
+        self.closing = True
+        with self.copying, self._lock:  # nobody may be writing to a copy whose descriptor is closed
             if self._db is None:
                 return
             if self.copy is not None:
@@ -378,7 +381,7 @@ class Vault:
             if self.copy is not None:
                 self.copy.before_checkpoint()
             if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall() != [(0, 0, 0)]:
-                raise RuntimeError("the log cannot be emptied while something is read")
+                raise StrongroomError("the log cannot be emptied while something is read", "try again")
 
     @property
     def generation(self) -> int:

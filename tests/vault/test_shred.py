@@ -18,7 +18,7 @@ import pytest
 
 from vault import anchor, backup, files, log, pages, purge, recrypt, shred, store
 from vault.errors import DamagedVaultError, StrongroomError
-from vault.failures import VaultFullError
+from vault.failures import VaultFullError, VaultUnusableError
 from vault.folder import read_header
 from vault.keys import KdfCost
 from vault.manifest import contents
@@ -633,6 +633,48 @@ def test_revoking_shreds_too_and_loses_nothing_that_is_written_meanwhile(place, 
     with again.read() as db:
         kept = {i for (i,) in db.execute("SELECT id FROM document")}
     assert {identity(word) for word in added} <= kept
+    again.close()
+
+
+@pytest.mark.parametrize("by", ["shred", "revoke"])
+def test_closing_while_it_is_copied_waits_for_no_more_than_a_block(place, vault, by):
+    """A descriptor that is closed under a writer may be another file's a moment later."""
+    add(vault, *(f"filler{n}" for n in range(100)), lines=300)
+    purged(vault, "quicksilver")
+    before, reached, refused = tables(vault), threading.Event(), []
+    bring = recrypt.Copy._bring
+
+    def slowly(self, *arguments):
+        reached.set()
+        assert os.fstat(self._file).st_ino == os.stat(self.path).st_ino
+        bring(self, *arguments)
+        assert os.fstat(self._file).st_ino == os.stat(self.path).st_ino
+
+    def work() -> None:
+        try:
+            if by == "shred":
+                shred.begin(vault)
+                while not shred.step(vault, 1):
+                    pass
+            else:
+                recrypt.BLOCK_PAGES = 1
+                vault.revoke(place.code, "another passphrase", cost=KdfCost(64 * 1024, 3))
+        except VaultUnusableError:
+            refused.append(by)
+
+    recrypt.Copy._bring, blocks = slowly, recrypt.BLOCK_PAGES
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert reached.wait(60)
+        vault.close()
+        thread.join()
+    finally:
+        recrypt.Copy._bring, recrypt.BLOCK_PAGES = bring, blocks
+    assert refused == [by]
+    assert (place.folder / "store-2.db").exists() == (by == "shred")
+    again = place.open()
+    assert (tables(again), again.header.epoch) == (before, 1)
     again.close()
 
 

@@ -15,11 +15,13 @@ import time
 import pytest
 
 from engine import job as jobs
+from engine import wire
 from engine.zygote import WorkerDiedError, Zygote, ZygoteDiedError
 from ingest import chunk as chunking
 from ingest.registry import UnreadableError, UnsupportedError
 from tests.torture import mutate
 from tests.torture.targets import SURPRISED
+from vault.errors import StrongroomError
 from vault.records import Document
 
 SEED = 20261122
@@ -223,3 +225,36 @@ def test_what_must_not_be_is_told_from_what_may(monkeypatch):
         assert much.wrong or much.how == "limit"
     finally:
         zygote.close()
+
+
+def test_a_damaged_page_is_drawn_or_refused_with_a_reason(watched, shared_data, size, result):
+    """The picture that the page shows beside a citation is drawn by such a worker too."""
+    count = size(25, 2_500)
+    families = mutate.by_family(shared_data)
+    only = {kind: paths if kind in ("pdf", "picture") else [] for kind, paths in families.items()}
+    ways = collections.Counter()
+    odd = []
+    for number in range(count):
+        case = mutate.case(shared_data, only, SEED, number)
+        descriptor = os.memfd_create("case")
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(case.data)
+            options = {"part": "", "page": 1, "width": 600}
+            for line in watched.run("picture", descriptor, case.name, options, wall_seconds=90):
+                wire.decode_picture(line)
+                ways["drawn"] += 1
+        except (UnreadableError, UnsupportedError, WorkerDiedError) as error:
+            expected = isinstance(error, StrongroomError) and error.message and not SURPRISED.search(error.message)
+            known = not isinstance(error, WorkerDiedError) or LIMITS.match(error.message) or CRASH.match(error.message)
+            ways[f"ended: {error.message}" if isinstance(error, WorkerDiedError) else "refused"] += 1
+            if not (expected and known):
+                odd.append(f"{case}: {error.message}")
+        except wire.InvalidRecordError as error:
+            odd.append(f"{case}: {error}")
+        finally:
+            os.close(descriptor)
+    told = ", ".join(f"{number} {way}" for way, number in sorted(ways.items()))
+    result("damaged pages drawn", f"{count} of seed {SEED}: {told}; {len(odd)} without a reason")
+    assert not odd
+    assert ways["drawn"] > count // 5

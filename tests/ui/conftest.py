@@ -123,7 +123,7 @@ class Watched:
 def watched(browser, **options) -> Iterator[Watched]:
     """A fresh profile of the browser, watched."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, **options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     found = Watched(context.new_page())
     # On the context, so that other tabs, workers and frames are seen too.
     context.on("request", lambda request: found.addresses.append(request.url))

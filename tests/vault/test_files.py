@@ -1,11 +1,13 @@
 """Files are there whole or not at all, and are their owner's alone."""
 
+import errno
 import os
 
 import pytest
 
 from vault import files
-from vault.failures import VaultFullError, VaultPermissionError
+from vault import folder as folders
+from vault.failures import FailingDiskError, OpenElsewhereError, VaultFullError, VaultPermissionError
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path):
@@ -65,3 +67,33 @@ def test_a_small_file_is_read_up_to_the_limit(tmp_path):
     assert len(files.read_small(tmp_path / "file", 10)) == 11
     with pytest.raises(FileNotFoundError):
         files.read_small(tmp_path / "nothing", 10)
+
+
+def test_a_folder_that_is_made_is_synced_into_its_parents(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    files.make_private_folder(tmp_path / "a" / "b" / "c")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    files.make_private_folder(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
+
+
+def test_a_disk_that_fails_is_said_with_the_way_out(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(FailingDiskError, match=f"cannot write {tmp_path}/file.new: input/output error") as raised:
+        files.write_new(tmp_path / "file.new", b"new")
+    assert raised.value.hint == "look whether its disk is failing, and make a backup"
+
+
+def test_the_lock_is_held_although_the_disk_has_no_room_for_the_process_id(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    lock = folders.take_lock(tmp_path)
+    with pytest.raises(OpenElsewhereError, match="is open in another process"):
+        folders.take_lock(tmp_path)
+    os.close(lock)

@@ -195,6 +195,7 @@ def test_another_page_on_this_machine_cannot_speak_to_ours(strongroom, watch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with watch() as seen:
+            seen.page.set_default_timeout(120_000)  # a machine with much to do
             seen.page.goto(strongroom.another_url())
             seen.page.get_by_text("Choose a passphrase").wait_for()
             seen.page.goto(f"http://localhost:{server.server_port}/")

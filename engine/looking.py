@@ -34,7 +34,7 @@ def process(name: str, report: Mapping[str, Any], *, running: bool) -> Row:
     failed = str(report.get("failed") or report.get("error") or "")
     ok = bool(refused) and not failed
     command, shows = _filters(int(report.get("pid") or 0))
-    found = failed or f"{len(refused)} ways out tried, each refused"
+    found = failed or f"{len(refused)} {'way' if len(refused) == 1 else 'ways'} out tried, each refused"
     missing = [str(each) for each in report.get("missing", ())]
     if ok and missing:
         found += f"; not held on this system: {'; '.join(missing)}"

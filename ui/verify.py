@@ -105,7 +105,9 @@ def _at_work(given: Given) -> dict[str, Any]:
         if client is None:
             return _as_rows(proving.closed(given.vault), state="locked")
         held = client.call("protection", check=True)
-        rows = [looking.process(name, report, running=True) for name, report in held.items()]
+        # A parser that is at work tries one way only, for every file; one that is made for this tries all.
+        at_work = {name: report for name, report in held.items() if name != "worker"}
+        rows = [looking.process(name, report, running=True) for name, report in at_work.items()]
         status = client.call("status")
         if status["state"] == "locked":
             return _as_rows([*rows, *proving.closed(given.vault)], state="locked")

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import expect
+
+from ui import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "seven copper kettles whistle"
@@ -197,11 +200,22 @@ def test_the_commands_would_show_a_process_that_is_not_locked(opened):
             assert not looks_right("lsof", run(f"lsof -nP -a -p {os.getpid()} -i", opened), opened.port)
 
 
+def at_work(opened):
+    """What `strongroom verify` is told by the engine that runs, before it asks for anything."""
+    told = verify._at_work(SimpleNamespace(vault=opened.vault, state=opened.state))
+    return {"state": told["state"], "rows": {each["id"]: each for each in told["rows"]}}
+
+
 def test_lock_now_asks_again_and_lock_everything_ends_the_engine(screen, opened):
     engine = pid_of(screen, "engine")
     screen.get_by_role("button", name="Lock now").click()
     screen.get_by_text("Strongroom is locked").wait_for()
     assert Path(f"/proc/{engine}").exists()
+    told = at_work(opened)
+    assert told["state"] == "waits"
+    assert told["rows"]["vault"]["result"] == "unknown"
+    assert "strongroom unlock" in told["rows"]["vault"]["found"]
+    assert told["rows"]["lock.engine"]["result"] == told["rows"]["vault.header"]["result"] == "held"
     box = screen.get_by_label("Passphrase or recovery code")
     box.fill(PASSPHRASE)
     box.press("Enter")
@@ -209,4 +223,7 @@ def test_lock_now_asks_again_and_lock_everything_ends_the_engine(screen, opened)
     screen.get_by_role("button", name="Lock everything").click()
     screen.get_by_text("Strongroom is locked").wait_for(timeout=40_000)
     assert not Path(f"/proc/{engine}").exists()
+    told = at_work(opened)
+    assert told["state"] == "locked"
+    assert "vault" not in told["rows"]  # it is tried apart, with the passphrase
     opened.call("unlock", passphrase=PASSPHRASE)

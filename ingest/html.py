@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from ingest.html_look import Look, Sheet, look
-from ingest.markup import tokens, unescape
+from ingest.html_look import Look, Sheet, attributes_of, look
+from ingest.markup import tokens
 from vault.records import Block
 
 MAX_OPEN = 2000  # elements open at once; deeper ones are read as if they were closed at once
-_ATTRIBUTE = re.compile(r"([a-zA-Z][\w:-]*+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]++)))?")
 _DROPPED = frozenset(("template", "svg", "select", "datalist", "canvas", "audio", "video", "map", "applet"))
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
@@ -192,7 +191,7 @@ class _Reader:
         mark = ""
         if name == "blockquote":
             mark = "quote" if "cite" in attributes.lower() else "blockquote"
-        said = _said(attributes)
+        said = attributes_of(attributes)
         for key in ("class", "id"):
             if key in said:
                 mark = self._marked_as(said[key]) or mark
@@ -269,7 +268,7 @@ class _Reader:
                 self._flush()
 
     def _picture(self, attributes: str) -> None:
-        said = _said(attributes)
+        said = attributes_of(attributes)
         words = said.get("alt", "")
         if len(words.split()) < _ADDED_ALT:
             return
@@ -374,15 +373,6 @@ class _Reader:
         self._length += len(text)
         marked = "hidden" if kind == "hidden" else "quote" if self._quote_on else ""
         self._marks.append(marked or next((name for name, depth in self._marked.items() if depth), ""))
-
-
-def _said(attributes: str) -> dict[str, str]:
-    """An element's attributes; the first of two with one name counts (WHATWG HTML, 13.2.5.33)."""
-    said: dict[str, str] = {}
-    if attributes and ("=" in attributes or "hidden" in attributes):
-        for each in _ATTRIBUTE.finditer(attributes[:20000]):
-            said.setdefault(each[1].lower(), unescape(each[2] or each[3] or each[4] or ""))
-    return said
 
 
 def _lines(raw: str) -> str:

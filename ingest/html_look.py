@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from ingest.markup import unescape
+
 Colour = tuple[float, float, float]
 
 _ROOT_SIZE = 16.0  # pixels of a page that says nothing
@@ -23,6 +25,7 @@ _MOST_RULES = 5_000
 _MOST_STYLE = 5_000  # characters of one style attribute
 
 # Each begins where a word does and gives nothing back: on a long run of letters or digits it would be quadratic else.
+_ATTRIBUTE = re.compile(r"([a-zA-Z][\w:-]*+)(?:\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]++)))?")
 _DECLARATION = re.compile(r"(?<![a-zA-Z-])([a-zA-Z-]++)\s*+:\s*+([^;]*+)")
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _BRACE = re.compile(r"[{}]")
@@ -145,6 +148,15 @@ def _rules(css: str) -> Iterator[tuple[str, str]]:
             closed = len(css)
         yield selectors, css[opened + 1 : closed]
         at = closed + 1
+
+
+def attributes_of(written: str) -> dict[str, str]:
+    """An element's attributes; the first of two with one name counts (WHATWG HTML, 13.2.5.33)."""
+    said: dict[str, str] = {}
+    if written and ("=" in written or "hidden" in written):
+        for each in _ATTRIBUTE.finditer(written[:20000]):
+            said.setdefault(each[1].lower(), unescape(each[2] or each[3] or each[4] or ""))
+    return said
 
 
 def look(parent: Look, name: str, attributes: Mapping[str, str], sheet: Sheet) -> Look:

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,7 +173,8 @@ def _more(line: Line) -> dict[str, Callable[..., Any]]:
 
 
 def hide_messages() -> None:
-    """Of an exception that nobody caught print class and place, not its message: a log may be kept in the clear."""
+    """Of an exception that nobody caught, and of a warning, print class and place, not its message, which may name a
+    file: a log may be kept in the clear."""
 
     def shown(_kind: object, error: BaseException, _traceback: object) -> None:
         print(f"strongroom: failed: {protocol.place(error)}", file=sys.stderr, flush=True)
@@ -181,5 +183,11 @@ def hide_messages() -> None:
         if failed.exc_value is not None:
             print(f"strongroom: a thread failed: {protocol.place(failed.exc_value)}", file=sys.stderr, flush=True)
 
+    def warned(
+        _message: object, kind: type[Warning], filename: str, line: int, _file: Any = None, _text: Any = None
+    ) -> None:
+        print(f"strongroom: {kind.__name__} at {os.path.basename(filename)}:{line}", file=sys.stderr, flush=True)
+
     sys.excepthook = shown
     threading.excepthook = shown_in_thread
+    warnings.showwarning = warned

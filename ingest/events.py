@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest import names, scan
@@ -82,6 +83,8 @@ class Inotify:
         self._paths: dict[int, bytes] = {}  # watch → folder
         self._left: dict[int, bytes] = {}  # cookie of a move → where it began
         self._lock = threading.Lock()
+        # A folder that was moved keeps its watch, which is then set again under its new path: as it should be.
+        warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
         self._reader = InotifyFD()
         self._reader.start()
 

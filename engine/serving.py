@@ -184,7 +184,7 @@ def hide_messages() -> None:
             print(f"strongroom: a thread failed: {protocol.place(failed.exc_value)}", file=sys.stderr, flush=True)
 
     def warned(
-        _message: object, kind: type[Warning], filename: str, line: int, _file: Any = None, _text: Any = None
+        _message: Warning | str, kind: type[Warning], filename: str, line: int, _file: Any = None, _text: Any = None
     ) -> None:
         print(f"strongroom: {kind.__name__} at {os.path.basename(filename)}:{line}", file=sys.stderr, flush=True)
 

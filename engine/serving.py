@@ -190,4 +190,4 @@ def hide_messages() -> None:
 
     sys.excepthook = shown
     threading.excepthook = shown_in_thread
-    warnings.showwarning = warned
+    warnings.showwarning = warned  # type: ignore[assignment]  # Python calls it by position

@@ -184,7 +184,9 @@ def test_a_backup_is_written_where_it_was_typed(screen, opened, tmp_path):
 
 
 def test_the_engine_alone_has_no_backup_written_outside(opened, tmp_path):
-        with pytest.raises(StrongroomError, match="nobody typed"):
+    from vault.errors import StrongroomError
+
+    with pytest.raises(StrongroomError, match="nobody typed"):
         opened.call("backup.make", target=str(tmp_path / "copy"))
     with pytest.raises(StrongroomError):
         opened.call("backup", target=str(tmp_path / "copy"))

@@ -296,13 +296,16 @@ def stop_worker_of(run: Run, name: str, then: Callable[[], object]) -> int:
     stopped: list[int] = []
     zygote = run.roles()[0]
 
+    others: set[int] = set()
+
     def found() -> int:
-        for pid in children(zygote):
+        for pid in set(children(zygote)) - others:
             with contextlib.suppress(OSError):
-                for each in os.listdir(f"/proc/{pid}/fd"):
-                    if os.readlink(f"/proc/{pid}/fd/{each}").endswith(name):
-                        os.kill(pid, signal.SIGSTOP)
-                        return pid
+                os.kill(pid, signal.SIGSTOP)  # first, and then a look at whether it is the one
+                if any(os.readlink(each).endswith(name) for each in Path(f"/proc/{pid}/fd").iterdir()):
+                    return pid
+                os.kill(pid, signal.SIGCONT)
+                others.add(pid)
         return 0
 
     watching = threading.Thread(target=lambda: stopped.append(int(until(found, step=0.001))))

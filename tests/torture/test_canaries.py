@@ -37,6 +37,7 @@ OFTEN_WRITTEN = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
 _BROWSER_KEEPS_MS = (
     8_000  # Chromium's file of tabs to restore has what was typed after a second, on the disk 2.5 s later
 )
+_AT_WORK_TICKS = 15  # hundredths of a second that a parser has worked when it is stopped "in the middle"
 # What makes a browser under test keep less than one at home would.
 _NOT_FOR_US = [
     *("--enable-automation", "--disable-dev-shm-usage", "--disable-back-forward-cache", "--metrics-recording-only"),
@@ -133,6 +134,11 @@ def children(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             found += [int(each) for each in (task / "children").read_text().split()]
     return found
+
+
+def ticks(pid: int) -> int:
+    """Processor time that a process has had."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
 
 
 def until(condition: Callable[[], object], seconds: float = 400.0, step: float = 0.05) -> object:
@@ -303,6 +309,10 @@ def stop_worker_of(run: Run, name: str, then: Callable[[], object]) -> int:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGSTOP)  # first, and then a look at whether it is the one
                 if any(os.readlink(each).endswith(name) for each in Path(f"/proc/{pid}/fd").iterdir()):
+                    while ticks(pid) < _AT_WORK_TICKS:  # a little further, so that it is in the middle
+                        os.kill(pid, signal.SIGCONT)
+                        time.sleep(0.002)
+                        os.kill(pid, signal.SIGSTOP)
                     return pid
                 os.kill(pid, signal.SIGCONT)
                 others.add(pid)

@@ -20,7 +20,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,15 +103,19 @@ def _block_values(blocks: Sequence[Block]) -> list[Any]:
             block.level,
             block.page,
             # A damaged page can put a line anywhere; what lies nowhere is found as any other, and not marked.
-            [[each.start, each.end, each.x0, each.y0, each.x1, each.y1] for each in block.lines if _somewhere(each)],
+            [
+                [each.start, each.end, each.x0, each.y0, each.x1, each.y1]
+                for each in block.lines
+                if _near((each.x0, each.y0, each.x1, each.y1))
+            ],
         ]
         for block in blocks
     ]
 
 
-def _somewhere(line: Line) -> bool:
+def _near(places: Iterable[float]) -> bool:
     # Written so that it does not hold for what is no number.
-    return all(-_FARTHEST <= each <= _FARTHEST for each in (line.x0, line.y0, line.x1, line.y1))
+    return all(-_FARTHEST <= each <= _FARTHEST for each in places)
 
 
 def encode_read(page: ReadPage) -> bytes:
@@ -162,7 +166,7 @@ def encode_picture(picture: Picture) -> bytes:
         picture.shown_height,
         picture.media_type,
         data,
-        [[each.box, each.upright, each.places] for each in picture.letters],
+        [[each.box, each.upright, each.places] for each in picture.letters if _near((*each.box, *each.places))],
     ]
     return json.dumps({"picture": value}, separators=(",", ":")).encode() + b"\n"
 

@@ -31,7 +31,7 @@ async def inside(scope, receive, send):
 class Door:
     """The guard, asked one request at a time."""
 
-    def __init__(self, app=inside, key=KEY):
+    def __init__(self, app=inside, key=KEY, uid=None):
         self.tokens = Tokens()
         self.guard = Guard(
             app,
@@ -39,7 +39,7 @@ class Door:
             port=PORT,
             key=key,
             tokens=self.tokens,
-            uid=None,
+            uid=uid,
             index=b"index",
             screens=("/", "/library"),
         )
@@ -283,6 +283,17 @@ def test_a_client_at_another_address_of_this_machine_does_not_pass_for_the_one_t
         assert peer_uid(*client, server.getsockname()[1]) == os.getuid()
         other.close()  # its row has no inode any more, and is said to be root's
         assert peer_uid(*client, server.getsockname()[1]) is None
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_a_connection_whose_owner_the_kernel_does_not_name_is_refused_with_everything_right(door, kind):
+    cookie = door.cookie().partition(";")[0]
+    path = {"http": "/", "websocket": "/_stcore/stream"}[kind]
+    asked = {"path": path, "kind": kind, "cookie": cookie, "origin": ORIGIN}
+    assert peer_uid("127.0.0.1", 1, PORT) is None  # nobody is at the other end of what a door is asked over
+    assert door.ask(**asked) is True if kind == "websocket" else door.ask(**asked)[0] == 200
+    answer = Door(uid=os.getuid()).ask(**asked)
+    assert answer is False if kind == "websocket" else answer[0] == 403
 
 
 @pytest.mark.parametrize(("allowed", "status"), [(0, 403), (1, 200)])

@@ -47,6 +47,14 @@ def test_markup_of_a_document_is_shown_letter_by_letter(text):
     assert seen.text == text
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("marks", [[(0, 1000)], [(1, 4)], [(0, 3), (5, 1000)]])
+def test_markup_of_a_document_is_shown_letter_by_letter_where_it_is_marked_too(text, marks):
+    seen = _Elements(marked(text, marks))
+    assert set(seen.names) == {"mark"}
+    assert seen.text == text
+
+
 @given(st.text(), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40)), max_size=5))
 def test_marks_are_the_only_elements_whatever_the_text(text, marks):
     seen = _Elements(marked(text, marks))

@@ -147,6 +147,20 @@ def test_what_was_purged_since_does_not_come_back(place, tmp_path):
     done.vault.close()
 
 
+def test_what_the_last_purge_took_does_not_come_back_though_the_vault_is_lost_at_once(place, tmp_path):
+    """A disk that died right after it: the list in the state folder is all that tells of the purge."""
+    vault = place.open()
+    gone = add(vault, "to be purged")
+    backup(vault, tmp_path / "copy")
+    purge.purge(vault, [gone], ignore_index)
+    vault.close()
+    shutil.rmtree(place.folder)
+    done = restore(tmp_path / "copy", place.folder, place.code, place.state, remove_from_index=ignore_index)
+    assert done.purged is not None
+    assert titles(done.vault) == set()
+    done.vault.close()
+
+
 def test_an_older_backup_keeps_to_the_purges_made_after_revoking(place, tmp_path):
     vault = place.open()
     gone = add(vault, "to be purged")

@@ -1,6 +1,7 @@
 """The whole engine on real files: parse workers, vault, indexes, watcher; without a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from engine.history import conversation, conversations
 from engine.keeping import settings_set
 from engine.reading import files
 from vault.errors import LockedError, StrongroomError
+from vault.failures import OlderVaultError
 from vault.keys import FLOOR
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +69,7 @@ def start(tmp_path: Path, zygote, embedder) -> Iterator[Callable[..., Engine]]:
     """Start an engine on the test's vault; the one before is closed first, as only one can have it."""
     running: list[Engine] = []
 
-    def start(*, create: bool = False, **options) -> Engine:
+    def start(*, create: bool = False, accept_older: bool = False, **options) -> Engine:
         while running:
             running.pop().close()
         engine = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, load=lambda: embedder, **options)
@@ -75,7 +77,7 @@ def start(tmp_path: Path, zygote, embedder) -> Iterator[Callable[..., Engine]]:
         if create:
             engine.create(PASSPHRASE)
         else:
-            engine.unlock(PASSPHRASE)
+            engine.unlock(PASSPHRASE, accept_older=accept_older)
         return engine
 
     yield start
@@ -270,6 +272,22 @@ def test_a_purged_document_is_gone_stays_away_and_comes_back_when_allowed(engine
     assert purge_lift(engine, str(papers / "roof.txt"))["lifted"]
     finish(engine)
     assert "Hallam" in str(search(engine, "Hallam")["hits"])
+
+
+def test_what_was_purged_since_is_in_no_answer_of_an_older_copy_that_was_accepted(engine, start, papers, tmp_path):
+    engine.close()
+    shutil.copytree(tmp_path / "vault", tmp_path / "older")
+    assert purge(start(), [str(papers / "roof.txt")], confirm=True)["confirmed"]
+    start().close()
+    shutil.rmtree(tmp_path / "vault")
+    shutil.copytree(tmp_path / "older", tmp_path / "vault")
+    with pytest.raises(OlderVaultError):
+        start()
+    accepted = start(accept_older=True)
+    assert "Hallam" not in str(search(accepted, "Hallam")["hits"])
+    assert first(accepted, "rent of the garage") == "garage.md"
+    finish(accepted)  # nor is it read again
+    assert "Hallam" not in str(search(accepted, "Hallam")["hits"])
 
 
 def test_a_purge_has_to_be_confirmed(engine, papers):

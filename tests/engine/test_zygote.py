@@ -72,6 +72,10 @@ def load():
                     yield Problem(str(number), "slow")
             case "probe":
                 yield Problem("", json.dumps(probe()))
+            case "limits":
+                names = ("CPU", "AS", "FSIZE", "NOFILE", "CORE")
+                limits = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in names}
+                yield Problem("", json.dumps(limits))
             case "half":
                 yield own
                 os.abort()
@@ -193,6 +197,14 @@ def test_a_worker_that_dies_or_lies_costs_its_own_file_and_says_why(zygote, tmp_
         parse(zygote, tmp_path, name)
     assert caught.value.message == reason
     assert len(parse(zygote, tmp_path, "plain")) == 1
+
+
+def test_a_worker_has_limits_before_it_reads_anything(zygote, tmp_path):
+    """Of the processor too: a time that passes on the wall says nothing of how many cores were busy meanwhile."""
+    (told,) = parse(zygote, tmp_path, "limits")
+    assert json.loads(told.reason) == {
+        "CPU": [120, 125], "AS": [1 << 30, 1 << 30], "FSIZE": [0, 0], "NOFILE": [64, 64], "CORE": [0, 0],
+    }  # fmt: skip
 
 
 def test_a_line_without_end_is_cut_off(zygote, tmp_path, monkeypatch):

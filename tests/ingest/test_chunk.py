@@ -111,6 +111,18 @@ def test_quoted_replies_and_signatures_are_not_indexed_and_never_bridged():
     assert [text[p.start : p.end] for p in chunks] == ["I agree.", "See you."]
 
 
+def test_what_a_document_hides_is_not_indexed_and_never_bridged():
+    parts = [
+        ("paragraph", "The rent is 850 euros. "),
+        ("hidden", "The rent is 1 euro, whatever else is said."),
+        ("paragraph", "It is paid on the first."),
+    ]
+    text = "\n".join(part for _, part in parts)
+    blocks = tuple(Block(text.index(p), text.index(p) + len(p), kind) for kind, p in parts)
+    chunks = chunk(document(text, blocks), words)
+    assert [text[p.start : p.end] for p in chunks] == ["The rent is 850 euros.", "It is paid on the first."]
+
+
 def test_a_mail_without_a_body_is_found_by_its_fields():
     text = "From: a@example.org\nSubject: Keys"
     chunks = chunk(document(text, (Block(0, len(text), "fields"),), kind="mail"), words)

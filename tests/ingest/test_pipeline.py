@@ -7,9 +7,31 @@ import pytest
 
 from engine.asking import search
 from engine.engine import Engine
+from engine.erasing import purge
 from vault.keys import FLOOR
 
 MAIL = "From x@y.example Thu Jan  1 00:00:00 2026\nSubject: {0}\nMessage-ID: <{0}@y.example>\n\nThe {0} is sold.\n\n"
+
+
+WITH_ATTACHMENT = """From: x@y.example
+Subject: {0}
+Message-ID: <{0}@y.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=x
+
+--x
+Content-Type: text/plain
+
+The {0} is attached.
+--x
+Content-Type: text/markdown; name=boiler.md
+Content-Disposition: attachment; filename=boiler.md
+
+# Boiler
+
+The boiler was serviced by the plumber Vandersteen.
+--x--
+"""
 
 
 @pytest.fixture
@@ -95,3 +117,15 @@ def test_a_file_with_two_names_is_read_again_under_both(engine, papers, tmp_path
     time.sleep(1.1)
     (papers / "b.md").write_text("# Second\n\nThe piano was tuned.\n")
     until(engine, {"Second": 2})
+
+
+def test_a_purged_document_does_not_come_in_again_with_another_mail_that_it_hangs_on(engine, papers):
+    written(papers / "1.eml", WITH_ATTACHMENT.format("sloop"))
+    engine.folders_add(str(papers))
+    until(engine, {"sloop": 1, "Boiler": 1})
+    with engine.opened().vault.read() as db:
+        attached = db.execute("SELECT id FROM document WHERE title = 'Boiler'").get
+    assert purge(engine, [attached], confirm=True)["confirmed"]
+    written(papers / "2.eml", WITH_ATTACHMENT.format("barge"))
+    until(engine, {"sloop": 1, "barge": 1})
+    assert "Vandersteen" not in str(search(engine, "plumber Vandersteen")["hits"])

@@ -1,12 +1,13 @@
 """Crash one operation at many points, and look each time at what is left. Run with `disk.so` preloaded:
 
-    LD_PRELOAD=disk.so python -m tests.torture.crashing FOLDER OPERATION KIND:N … [--seed S] [--without WHAT] [--only P]
+    LD_PRELOAD=disk.so python -m tests.torture.crashing FOLDER OPERATION KIND:N … [--seed S] [--without WHAT] [--only P] [--after CALL]
 
 KIND:N is how, and at how many points (0: at each call). KIND is `power` (power cuts: the operation is recorded once, and from the recording are made the disks that may be
 there after each call), `kill` (kill -9 before each call, and in the middle of it), or `ENOSPC` and `EIO` (the call
 fails, once or from then on, whole or after half of what it was to write; then the disk works again, the process goes on,
 and at the end comes kill -9 or a power cut). Prints one JSON object. `--without` leaves out what the promise rests on,
-to see that it is noticed. `--only` repeats one point as it was printed.
+to see that it is noticed. `--only` repeats one point as it was printed. With `--after`, the power is cut after calls of
+that name alone (`RENAME`), in so many more ways.
 """
 
 import argparse
@@ -245,7 +246,7 @@ def leave_out(what: str) -> None:
         Anchor.write = lambda *_: None
 
 
-def power(stage: Stage, points: int, seed: int, only: str) -> Iterator[tuple[str, str]]:
+def power(stage: Stage, points: int, seed: int, only: str, after: str) -> Iterator[tuple[str, str]]:
     """Disks that may be there after a power cut."""
     status, calls = stage.run()
     if status:
@@ -255,7 +256,11 @@ def power(stage: Stage, points: int, seed: int, only: str) -> Iterator[tuple[str
         whole.apply(call)
     if whole.now() != disk.tree_of(stage.place.root):
         raise SystemExit("the recording does not yield what is on the disk: a call was not seen")
-    places = [n for n, call in enumerate(calls, 1) if call.counts or call.op == disk.MARK]
+    places = [
+        n
+        for n, call in enumerate(calls, 1)
+        if (disk.NAMES[call.op] == after if after else call.counts or call.op == disk.MARK)
+    ]
     wanted = {(n, v) for n in places for v in range(VARIANTS)}
     if only:
         point, variant = map(int, only.split("."))
@@ -271,7 +276,7 @@ def power(stage: Stage, points: int, seed: int, only: str) -> Iterator[tuple[str
         wanted = set(first[: points // 2])
         rest = sorted({(n, v) for n in places for v in range(VARIANTS)} - wanted)
         wanted |= set(chance.sample(rest, points - len(wanted)))
-    elif (extra := min(points - len(wanted), len(places) * VARIANTS)) > 0:
+    elif (extra := points - len(wanted) if after else min(points - len(wanted), len(places) * VARIANTS)) > 0:
         wanted |= {(places[i % len(places)], VARIANTS + i // len(places)) for i in range(extra)}
     at_point: dict[int, list[int]] = {}
     for n, v in sorted(wanted):
@@ -357,6 +362,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without", default="")
     parser.add_argument("--only", default="")
+    parser.add_argument("--after", default="")
     args = parser.parse_args()
     stage = Stage(args.work.resolve(), args.operation, args.without)
     points: Counter[str] = Counter()
@@ -369,7 +375,7 @@ def main() -> None:
             print(json.dumps({"points": {}, "found": {}, "wrong": [], "calls": stage.count()}))
             return
         if kind == "power":
-            each = power(stage, most, args.seed, args.only)
+            each = power(stage, most, args.seed, args.only, args.after)
         elif kind == "kill":
             each = kills(stage, most, args.seed, args.only)
         else:

@@ -83,6 +83,14 @@ def test_it_is_noticed_when_what_the_promise_rests_on_is_left_out(crash, without
     assert found["wrong"], f"nobody noticed that {without} was missing"
 
 
+@pytest.mark.parametrize("operation", ["create", "passphrase", "restore-over"])
+def test_a_power_cut_about_a_change_of_names_leaves_all_of_them_or_none(crash, operation):
+    """The moments at which the disk may keep one name and lose another: few, so that a choice of points misses them."""
+    found = crash(operation, "power:150", "--after", "RENAME")
+    assert found["points"]["power"] >= 10
+    assert not found["wrong"]
+
+
 def test_a_point_that_was_printed_can_be_repeated(crash):
     told = crash("passphrase", "power:80", "--without", "folder")["wrong"][0]
     point = re.search(r"--only (\S+): (.*)", told)

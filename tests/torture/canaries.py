@@ -173,7 +173,10 @@ class Search:
         return found
 
     def descriptors(self, pids: Iterable[int], but: Iterable[Path]) -> list[Hit]:
-        """What is found in files that these processes have open and that have no name any more. Needs root."""
+        """What is found in files on the disk that these processes have open and that have no name any more. Needs root.
+
+        What the kernel made in memory for a process (`memfd`) is no file on the disk.
+        """
         found: list[Hit] = []
         for pid in pids:
             try:
@@ -184,7 +187,8 @@ class Search:
                 link = f"/proc/{pid}/fd/{number}"
                 try:
                     target = os.readlink(link)
-                    if not target.endswith(" (deleted)") or target.startswith(tuple(map(str, but))):
+                    apart = ("/memfd:", *map(str, but))
+                    if not target.endswith(" (deleted)") or target.startswith(apart):
                         continue
                     with open(link, "rb") as file:
                         found += self._pieces(file.read, f"{link} ({target})")

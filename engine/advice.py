@@ -84,10 +84,10 @@ ADVICE: tuple[Advice, ...] = (
            "A part of it lies elsewhere",
            "The message only points to its attachment. Download the whole message in your mail program (in Apple Mail:"
            " Message › Download attachments); it is read again by itself.", again=False),
-    Advice("hidden", r"characters that the message hides",
+    Advice("hidden", r"characters that (the message|it) hides|hidden until a script",
            "It hides words from its reader",
-           "It was read, but for words that its sender made invisible: a habit of advertising and of fraud. Nothing is"
-           " to be done.", again=False),
+           "It was read, but for words that nobody sees who opens it: a habit of advertising and of fraud, or what a"
+           " script would show. The document's own page shows them, as hidden. Nothing is to be done.", again=False),
     Advice("purged", r"purged",
            "Parts of it were purged",
            "You purged something in this file. `strongroom purge --lift FILE` allows it again.", again=False),

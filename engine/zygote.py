@@ -20,7 +20,6 @@ from engine import job as jobs
 from engine import request, wire, worker
 from engine.job import Job, WorkerDiedError, ZygoteDiedError
 from engine.zygote_process import become_zygote, load_parsers
-from ingest.opening import marks
 from vault.errors import StrongroomError
 from vault.records import Document, Problem
 
@@ -105,6 +104,8 @@ class Zygote:
         Raises WorkerDiedError with the reason, ZygoteDiedError, and UnreadableError and UnsupportedError of
         `ingest.registry` as the parser raised them.
         """
+        from ingest.opening import marks  # not above: the launcher has this module, and nothing that reads papers
+
         self.report()
         before = os.fstat(descriptor)
         expected = sha256 or sha256_of(descriptor)

@@ -112,8 +112,9 @@ class Run:
         launcher = self.processes[-1].pid
         return [launcher, *(each for role in self.roles() for each in [role, *children(role)])]
 
-    def clean(self, when: str) -> None:
-        """Assert that nothing is found anywhere."""
+    def clean(self, when: str, *, wide: bool = False) -> None:
+        """Assert that nothing is found: in the home and in new files of the temporary folders, and if `wide` in what
+        changed of the program, its libraries and the user's own home (in the long form: of the whole machine)."""
         new = [each for place in OFTEN_WRITTEN for each in place.iterdir()
                if each not in self.there_before and not each.name.startswith("pytest-of-")]  # fmt: skip
         found = self.search.tree(self.home)
@@ -121,7 +122,8 @@ class Run:
             found += self.search.file(each) if each.is_file() else self.search.tree(each)
         changed = [Path("/")] if self.everywhere else [ROOT, Path(sys.prefix), Path.home()]
         beside = [self.home, self.papers, Path("/proc"), Path("/sys"), Path("/dev"), ROOT / ".git", *OFTEN_WRITTEN]
-        found += self.search.tree(*changed, since=self.began, but=beside)
+        if wide:
+            found += self.search.tree(*changed, since=self.began, but=beside)
         if self.processes and self.processes[-1].poll() is None:
             found += self.search.descriptors(self.family(), but=[self.papers])
         print(f"{time.time() - self.began:6.1f} s, {self.search.bytes / 1e6:.0f} MB: {when}", flush=True)
@@ -387,7 +389,7 @@ def test_no_file_holds_a_word_of_it_through_the_whole_of_a_day(run: Run, size, r
         run.processes[-1].kill()
         run.processes[-1].wait()
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in (engine, zygote)))
-        run.clean("after kill -9 of everything")
+        run.clean("after kill -9 of everything", wide=True)
 
         # Again; this time it is locked by hand, and ended in order.
         page.goto(run.serve())
@@ -400,7 +402,7 @@ def test_no_file_holds_a_word_of_it_through_the_whole_of_a_day(run: Run, size, r
         run.processes[-1].send_signal(signal.SIGTERM)
         assert run.processes[-1].wait(60) == 0
     run.command("search", known[13], secret=True)
-    run.clean("ended, and the browser closed")
+    run.clean("ended, and the browser closed", wide=True)
     assert len(run.canaries.kinds) >= 1_000
     result(
         "Canaries",

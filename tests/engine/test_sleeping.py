@@ -16,6 +16,8 @@ from engine.client import EngineGoneError, connect
 from engine.engine import Engine
 from engine.keeping import settings_get, settings_set
 from engine.sleeping import Sleep
+from engine.suggesting import suggestions
+from generation import check
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
 
@@ -133,6 +135,24 @@ def test_nobody_has_to_ask_for_it_to_lock(engine, clocks):
     while not engine._page_locked:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", ["asleep", "unused"])
+def test_what_was_made_of_documents_for_answers_goes_from_memory_when_it_locks_by_itself(engine, clocks, tmp_path, way):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "garage.txt").write_text("The rent of the garage in Mill Lane is 85 pounds a month.\n")
+    engine.folders_add(str(tmp_path / "papers"))
+    engine.wait(seconds=60)
+    check.check("The rent is 85 pounds.", engine.opened().index.search("rent of the garage"))
+    suggestions(engine)
+    assert check._held.cache_info().currsize
+    assert engine.answering.suggested[0] is not None
+    clocks.sleep(30) if way == "asleep" else clocks.wait(3600)
+    end = time.monotonic() + 30
+    while check._held.cache_info().currsize or engine.answering.suggested != (None, ()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert engine.status()["idle_locked"]
 
 
 def test_sleep_ends_the_engine_where_locking_does(engine, clocks):

@@ -7,6 +7,7 @@ runs on one machine do not find each other's.
 
 import base64
 import hashlib
+import itertools
 import os
 import re
 import zipfile
@@ -46,8 +47,8 @@ class Canaries:
 
     def new(self, kind: str) -> str:
         """A word that was not drawn yet."""
-        word = self.head + _letters(f"{self.seed} {len(self.kinds)}", 6) + self.tail
-        assert word not in self.kinds
+        words = (self.head + _letters(f"{self.seed} {len(self.kinds)} {n}", 6) + self.tail for n in itertools.count())
+        word = next(each for each in words if each not in self.kinds)
         self.kinds[word] = kind
         return word
 

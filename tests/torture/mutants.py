@@ -618,4 +618,11 @@ MUTANTS = [
             "in_short_sentences"
         ),
     ),
+    Mutant(
+        breaks="what a killed process committed survives a power cut after the next opening",
+        file="vault/vault.py",
+        before=('            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()\n            self._anchor()'),
+        after="            self._anchor()",
+        test="tests/vault/test_vault.py::test_what_a_killed_process_committed_is_on_the_disk_before_it_is_anchored",
+    ),
 ]

@@ -471,6 +471,31 @@ def test_kill_9_between_commit_and_anchor_loses_nothing(place, in_child, die, mo
     assert place.open().generation == 7
 
 
+def test_what_a_killed_process_committed_is_on_the_disk_before_it_is_anchored(place, in_child, die, monkeypatch):
+    """Killed within the commit, its log may be in the system's memory only: a power cut after the next opening would
+    then leave an anchor that knows of more than the database."""
+    real, logs = Anchor.write, []
+
+    def write(self, state, pages=None) -> None:
+        logs.append((place.folder / "store-1.db-wal").stat().st_size)
+        real(self, state, pages)
+
+    def work() -> None:
+        vault = place.open()
+        place.put(vault, "a", "first")
+        monkeypatch.setattr(Anchor, "write", lambda *_: die())
+        place.put(vault, "a", "committed")
+
+    assert in_child(work) == -9
+    assert (place.folder / "store-1.db-wal").stat().st_size
+    monkeypatch.setattr(Anchor, "write", write)
+    vault = place.open()
+    assert logs == [0, 0]  # moved into the database, which SQLite syncs before it empties the log
+    place.put(vault, "b", "next")
+    vault.close()
+    assert place.settings() == {"a": "committed", "b": "next"}
+
+
 def test_an_anchor_that_cannot_be_written_never_lets_the_database_get_ahead_by_two(place, in_child, die, monkeypatch):
     def work() -> None:
         vault = place.open()

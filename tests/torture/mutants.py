@@ -625,4 +625,54 @@ MUTANTS = [
         after="            self._anchor()",
         test="tests/vault/test_vault.py::test_what_a_killed_process_committed_is_on_the_disk_before_it_is_anchored",
     ),
+    Mutant(
+        breaks="JSON for programs does nothing to a terminal",
+        file="ui/terminal.py",
+        before="print(json.dumps(value), flush=True)",
+        after="print(json.dumps(value, ensure_ascii=False), flush=True)",
+        test="tests/ui/test_terminal.py::test_json_is_ascii_so_that_nothing_of_a_document_acts_in_a_terminal",
+    ),
+    Mutant(
+        breaks="a locked vault tells nothing of its folders",
+        file="engine/engine.py",
+        before=("        if self._open is None or self._page_locked:\n            return shown"),
+        after=("        if self._open is None:\n            return shown"),
+        test=(
+            "tests/engine/test_sleeping.py::test_after_sleep_the_first_request_is_refused_and_the_passphrase_"
+            "opens_it_again"
+        ),
+    ),
+    Mutant(
+        breaks="what was purged is found no more",
+        file="retrieval/index.py",
+        before="            alive[places] = embedded[places] = False\n",
+        after="            embedded[places] = False\n",
+        test="tests/retrieval/test_search.py::test_what_is_removed_is_found_no_more_and_leaves_memory",
+    ),
+    Mutant(
+        breaks="the vault's files are their owner's alone",
+        file="vault/files.py",
+        before=("os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)\n        try:\n            view"),
+        after=("os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)\n        try:\n            view"),
+        test="tests/vault/test_files.py::test_a_file_is_replaced_whole_and_private",
+    ),
+    Mutant(
+        breaks="destroying overwrites the keys",
+        file="vault/backup.py",
+        before=(
+            "                    file.write(secrets.token_bytes(path.stat().st_size))\n"
+            "                    file.flush()\n"
+            "                    os.fsync(file.fileno())\n"
+            "                path.unlink()"
+        ),
+        after=("                    pass\n                path.unlink()"),
+        test="tests/vault/test_backup.py::test_a_crash_while_destroying_leaves_nothing_that_opens",
+    ),
+    Mutant(
+        breaks="an answer that repeats what was purged goes with it",
+        file="vault/purge.py",
+        before=("        if needles.found_in(whole):\n            gone.add(turn)\n"),
+        after="",
+        test="tests/vault/test_purge.py::test_answers_that_showed_it_or_repeat_it_are_forgotten_and_others_kept",
+    ),
 ]

@@ -1,6 +1,7 @@
 """What documents say reaches the terminal as text, and what is typed is not shown."""
 
 import io
+import json
 import os
 import pty
 import re
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.terminal import Keyboard, NoTerminalError, Progress, Style, columns, cut, plain, prose, wrapped
+from ui.terminal import Keyboard, NoTerminalError, Progress, Style, columns, cut, plain, prose, say_json, wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = Style(colours=False)
@@ -42,6 +43,15 @@ def test_whatever_a_name_holds_it_is_one_harmless_line(text):
     shown = plain(text)
     assert not LIVE.search(shown)
     assert "\n" not in shown
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a\u2028b", "\ud800", "café"])
+def test_json_is_ascii_so_that_nothing_of_a_document_acts_in_a_terminal(capsys, text):
+    say_json({text: [text]})
+    printed = capsys.readouterr().out
+    assert printed.removesuffix("\n").isascii()
+    assert printed.removesuffix("\n").isprintable()
+    assert json.loads(printed) == {text: [text]}
 
 
 @given(

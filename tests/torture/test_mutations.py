@@ -6,6 +6,7 @@ A case is made from the seed and its number alone; `python -m tests.torture.muta
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import re
@@ -46,22 +47,27 @@ class Outcome:
     """what must not be"""
 
 
-class WatchedZygote(Zygote):
-    """The engine's handle, which keeps for each worker the pipe on which its end is told."""
+@contextlib.contextmanager
+def watching(zygote):
+    """The engine's handle, keeping for each worker the pipe on which its end is told."""
+    kept, begin = threading.local(), zygote.begin
 
-    kept = threading.local()
-
-    def begin(self, kind, descriptor, name, options=None, *more):
-        job = super().begin(kind, descriptor, name, options, *more)
-        self.kept.status = os.dup(job.status)
+    def kept_begin(*arguments, **options):
+        job = begin(*arguments, **options)
+        kept.status = os.dup(job.status)
         return job
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zygote, "begin", kept_begin)
+        patch.setattr(zygote, "kept", kept, raising=False)
+        yield zygote
 
 
 @pytest.fixture(scope="module")
-def watched():
-    started = WatchedZygote.start()
-    yield started
-    started.close()
+def watched(zygote):
+    """The suite's own: one that is forked now would be born with all that is in this process by now."""
+    with watching(zygote):
+        yield zygote
 
 
 def about(texts):
@@ -212,8 +218,7 @@ def odd():
 
 
 def test_what_must_not_be_is_told_from_what_may(monkeypatch):
-    zygote = WatchedZygote.start(odd)
-    try:
+    with contextlib.closing(Zygote.start(odd)) as started, watching(started) as zygote:
         for data in (b"surprised", b"no reason", b"out of order", b"an error", b"silent"):
             assert ended(zygote, data, "x").wrong, data
         assert ended(zygote, b"crash", "x").how == "crash"
@@ -223,8 +228,6 @@ def test_what_must_not_be_is_told_from_what_may(monkeypatch):
         much = ended(zygote, b"much", "x", lambda texts: [1] * len(texts))
         assert much.peak > 250 << 20 or much.how == "limit"
         assert much.wrong or much.how == "limit"
-    finally:
-        zygote.close()
 
 
 def test_a_damaged_page_is_drawn_or_refused_with_a_reason(watched, shared_data, size, result):

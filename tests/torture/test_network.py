@@ -54,7 +54,7 @@ def test_no_address_but_this_machine_and_no_name_looked_up_on_the_whole_journey(
     calls = [call for log in sorted(logs.iterdir()) for call in read(log.read_text())]
     assert {name for name, *_ in calls} >= {"socket", "bind", "listen", "accept4", "socketpair", "connect"}
     state = tmp_path / "home" / ".local"
-    own = rendezvous.socket_path(state / "share" / "strongroom" / "vault", state / "state" / "strongroom").name
+    own = rendezvous.socket_path(state / "share" / "strongroom" / "vault", state / "state" / "strongroom")
     assert list(outside(calls, own)) == []
     # As docs/how-to/look-from-outside.md has it: of internet sockets, the page's own is what is left.
     left = subprocess.run(
@@ -137,7 +137,7 @@ OWN_TRIES = {
 def outside(calls, own):
     """Yield each call that reaches, or tries to reach, anything but Strongroom's own sockets on this machine.
 
-    `own` is the name of the engine's Unix socket, which is always reached through its folder's descriptor.
+    `own` is the engine's Unix socket, which is reached through its folder's descriptor where its path is too long.
     """
     for name, arguments, outcome in calls:
         what = f"{name}({arguments}) {outcome}"
@@ -155,7 +155,8 @@ def _own(name, arguments, own):
     if "sa_family=AF_UNIX" in arguments:
         path = re.search(r'sun_path=@?"([^"]*)"', arguments)
         # None: the nameless end of a pair
-        return path is None or re.fullmatch(rf"/proc/self/fd/\d+/{re.escape(own)}", path[1]) is not None
+        ways = rf"{re.escape(str(own))}|/proc/self/fd/\d+/{re.escape(own.name)}"
+        return path is None or re.fullmatch(ways, path[1]) is not None
     port = re.search(r"sin6?_port=htons\((\d+)\)", arguments)
     at_home = 'inet_addr("127.0.0.1")' in arguments
     return bool(at_home and port and port[1] != "53" and name not in ("connect", "sendto", "sendmsg"))
@@ -176,7 +177,7 @@ def test_the_reading_of_the_log_finds_what_it_should(tmp_path):
         ["strace", "-f", "-qq", "-e", "trace=network", "-o", str(log), sys.executable, "-c", script], check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60,
     )  # fmt: skip
-    found = "\n".join(outside(read(log.read_text()), "engine-0.sock"))
+    found = "\n".join(outside(read(log.read_text()), Path("/run/engine-0.sock")))
     for each in ("reached: connect(", "192.0.2.1", "made: socket(AF_INET, SOCK_DGRAM", "htons(53)", "tried: socket("):
         assert each in found
     assert found.count("tried:") == 1  # the lock's own are known

@@ -59,7 +59,7 @@ def read_header(folder: Path) -> Header:
         return Header.from_bytes(read_small(folder / HEADER_NAME, keys.MAXIMUM_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         with system_errors(folder, "read"):
-            left = [*folder.glob("store-*.db"), *folder.glob(anchor.FILE_NAME)]
+            left = [*folder.glob("store-*.db*"), *folder.glob(anchor.FILE_NAME)]
             if left and not (folder / BUILD_NAME).exists():
                 raise DamagedVaultError(
                     f"the vault at {folder} has lost its header", "put `header` back, or restore a backup"

@@ -296,7 +296,9 @@ def test_a_worker_has_two_descriptors_and_can_open_write_start_and_ask_nothing(z
         "the folder's other files", "a program", "a thread's fork", "a signal to the engine", "a server on this machine",
         "ptrace", "process_vm_readv", "another's descriptor", "shared memory",
     ):  # fmt: skip
-        assert seen[each] in refused, each
+        # Born with much of a long test run in its memory, a worker has no room left to prepare the spawning of a program.
+        also = {"Cannot allocate memory"} if each == "a thread's fork" else set()
+        assert seen[each] in refused | also, each
     assert seen["through its own descriptor"] == "Not a directory"
     assert seen["nice"] >= 10
     assert seen["address space"] == 1 << 30

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from engine.asking import ask
 from engine.engine import Engine
@@ -55,12 +56,14 @@ class Disk:
             subprocess.run(["mount", "-o", f"remount,size={LARGE}", self.folder], check=True)
 
 
-def _until(what: Callable[[], object], seconds: float = 240) -> None:
+def _until(what: Callable[[], Any], seconds: float = 240) -> Any:
+    """What it returns once that is something."""
     end = time.monotonic() + seconds
-    while not what():
+    while not (found := what()):
         if time.monotonic() > end:
             raise SystemExit("it never was so")
         time.sleep(0.05)
+    return found
 
 
 def main() -> None:
@@ -79,8 +82,7 @@ def main() -> None:
     engine.wait()
     _write(papers)
     disk.fill()
-    _until(lambda: engine.status()["disk_full"])
-    paused = engine.status()
+    paused = _until(lambda: (found := engine.status())["disk_full"] and found)
     answer = ask(engine, "What does the fence on Tern Street cost?")
     disk.enlarge()
     _until(lambda: not engine.status()["disk_full"])

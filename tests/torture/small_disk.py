@@ -24,7 +24,7 @@ from ingest import work
 from vault.keys import FLOOR
 
 SMALL, LARGE = "1m", "64m"
-DOCUMENTS = 12
+DOCUMENTS = 40
 _WORDS = "harbour kettle copper lantern orchard quarry meadow tariff ledger anvil thimble walnut".split()  # noqa: SIM905
 
 

@@ -28,6 +28,7 @@ def opened(strongroom, tmp_path_factory):
     strongroom.call("folders.add", path=str(papers))
     strongroom.call("wait", seconds=60)
     strongroom.call("backup", target=str(strongroom.state / "older"))
+    strongroom.call("settings.set", key="shred", value="no")  # the file keeps the name that the screen shows
     strongroom.call("purge", names=[str(papers / "minutes.txt")], confirm=True)
     strongroom.call("backup", target=str(strongroom.state / "newer"))
     return strongroom

@@ -19,6 +19,7 @@ import pytest
 
 from engine.asking import search
 from engine.engine import Engine
+from tests.counting import Counting
 from vault.backup import verify
 from vault.manifest import contents
 from vault.vault import Vault
@@ -75,21 +76,6 @@ class Person:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(120)
-
-
-class Counting:
-    """The embedding model, writing down what it embeds."""
-
-    def __init__(self, embedder) -> None:
-        self._embedder = embedder
-        self.embedded: list[str] = []
-
-    def __getattr__(self, name):
-        return getattr(self._embedder, name)
-
-    def embed(self, texts, **options):
-        self.embedded += texts
-        return self._embedder.embed(texts, **options)
 
 
 def filled(folder: Path, count: int) -> Path:

@@ -13,6 +13,7 @@ from engine.erasing import purge, receipts
 from engine.history import conversations
 from engine.reading import documents
 from retrieval import keyword
+from tests.counting import Counting
 from vault.anchor import Anchor
 from vault.backup import restore
 from vault.errors import DamagedVaultError
@@ -23,21 +24,6 @@ FORMATS = Path(__file__).with_name("formats")
 PASSPHRASE = "nine quiet otters downstream"
 MADE = sorted(folder.name for folder in FORMATS.iterdir() if folder.name.isdigit())
 COPIES = [name for version in MADE for name in (version, f"{version}/killed") if (FORMATS / name).is_dir()]
-
-
-class Counting:
-    """The embedding model, counting what it embeds beside questions."""
-
-    def __init__(self, embedder) -> None:
-        self._embedder = embedder
-        self.embedded: list[str] = []
-
-    def __getattr__(self, name):
-        return getattr(self._embedder, name)
-
-    def embed(self, texts, **options):
-        self.embedded += texts
-        return self._embedder.embed(texts, **options)
 
 
 @pytest.fixture

@@ -102,6 +102,8 @@ class Engine:
         """What goes on. Never counts as use, and tells nothing about documents while locked."""
         self._lock_if_idle()
         life = "open" if self._open else "locked" if (self.folder / HEADER_NAME).exists() else "none"
+        if self.ended.is_set():  # to its user it is neither: what is asked of it now would be lost with it
+            life = "ending"
         shown: dict[str, Any] = {
             "version": _version(),
             "vault": str(self.folder),
@@ -111,7 +113,7 @@ class Engine:
             "appearance": looks.read(self.state),
             "free_bytes": shutil.disk_usage(_existing(self.folder)).free,
         }
-        if self._open is None or self._page_locked:
+        if self._open is None or self._page_locked or life == "ending":
             return shown
         pipeline = self._open.pipeline
         with self._open.vault.read() as db:
@@ -147,6 +149,7 @@ class Engine:
     def create(self, passphrase: str) -> dict[str, Any]:
         """Make the vault and open it. The recovery code is in the answer, and nowhere else."""
         with self._opening:
+            self._refuse_if_ending()
             if self._open:
                 raise StrongroomError("the vault is open already", "`strongroom destroy` removes it first")
             vault, code = Vault.create(self.folder, passphrase, state=self.state, cost=self._cost)
@@ -159,6 +162,7 @@ class Engine:
     def unlock(self, passphrase: str, *, accept_older: bool = False) -> dict[str, Any]:
         """Open the vault with the passphrase or the recovery code, or open it to its user again after a while."""
         with self._opening:
+            self._refuse_if_ending()
             if self._open is None:
                 vault = Vault.open(self.folder, passphrase, state=self.state, accept_older=accept_older)
                 if vault.was_behind:  # accepted, put back or restored halfway: what was purged since is in it again
@@ -179,6 +183,10 @@ class Engine:
         else:
             self.ended.set()
         return {}
+
+    def _refuse_if_ending(self) -> None:
+        if self.ended.is_set():
+            raise StrongroomError("the engine is ending, as it was asked to", "the next one takes its place at once")
 
     def touch(self) -> dict[str, Any]:
         """The user is there."""

@@ -43,7 +43,8 @@ def locked_out(error: StrongroomError) -> bool:
 def status() -> dict[str, Any]:
     """The engine's state. The one call that is no user action, so it may be repeated by itself.
 
-    Its `state` is none, locked or open, as the engine says, or gone if there is no engine, with `message` and `hint`.
+    Its `state` is none, locked, open or ending, as the engine says, or gone if there is no engine, with `message` and
+    `hint`.
     """
     try:
         found: dict[str, Any] = _line[0].call("status")

@@ -29,7 +29,7 @@ from vault.errors import StrongroomError
 _REFRESH_S = 2
 """how often the status line asks; asking is no user action and does not keep the vault open"""
 
-_WITHOUT_A_BAR = {"none": "First run", "gone": "One moment", "locked": "Locked"}
+_WITHOUT_A_BAR = {"none": "First run", "gone": "One moment", "ending": "One moment", "locked": "Locked"}
 """what the browser's tab says while there is no vault open, by the engine's state"""
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     try:
         if first_run:
             page_first_run.show()
-        elif screen == "gone":
+        elif screen in ("gone", "ending"):
             page_unlock.gone(status)
         elif screen == "locked":
             page_unlock.show(status)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _screen(status: Mapping[str, Any]) -> str:
-    """What the engine's state calls for: gone, none (no vault yet), locked or open."""
+    """What the engine's state calls for: gone, ending, none (no vault yet), locked or open."""
     return "locked" if link.is_locked(status) else str(status["state"])
 
 

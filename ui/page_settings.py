@@ -10,6 +10,11 @@ from ui.shown import escape, line, tag
 from vault.errors import StrongroomError
 
 _MINUTES = {"5 minutes": 5, "10 minutes": 10, "30 minutes": 30, "1 hour": 60, "4 hours": 240, "never": 0}
+_MEANS: Mapping[str, Mapping[Any, Any]] = {
+    "auto_lock_minutes": _MINUTES,
+    "answer_mode": {True: "model", False: "extractive"},
+}
+"""what a widget's value stands for, by setting, where it is not the setting's own"""
 _LOOKS = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -39,12 +44,17 @@ def why(words: str) -> None:
     st.html(tag("p.why", escape(words)))
 
 
-def changed(name: str, widget: str) -> None:
-    """Keep what a widget was set to: its `on_change`. What goes wrong is shown below it by `wrong`."""
-    value = st.session_state[widget]
+def changed(name: str, widget: str, was: Any) -> None:
+    """Keep what a widget was set to: its `on_change`. What goes wrong is shown below it by `wrong`.
+
+    `was` is what it was drawn with. Streamlit tells of one click twice if a run for something else comes between:
+    then the setting is no longer what it was, and stays, whoever set it.
+    """
+    chosen = st.session_state[widget]
     st.session_state.pop(f"wrong-{name}", None)
     try:
-        link.aside("settings.set", key=name, value=_MINUTES.get(value, value) if isinstance(value, str) else value)
+        if link.aside("settings.get")[name] == was:
+            link.aside("settings.set", key=name, value=_MEANS.get(name, {}).get(chosen, chosen))
     except StrongroomError as error:
         st.session_state[f"wrong-{name}"] = error
 
@@ -62,7 +72,13 @@ def _answering(settings: Mapping[str, Any]) -> None:
         return
     written = settings["answer_mode"] == "model"
     key = f"set-mode-{written}"
-    st.toggle("The chosen model writes answers", value=written, key=key, on_change=_mode_changed, args=(key,))
+    st.toggle(
+        "The chosen model writes answers",
+        value=written,
+        key=key,
+        on_change=changed,
+        args=("answer_mode", key, settings["answer_mode"]),
+    )
     why("Off: answers are your papers' own sentences, unless you ask for the model at the question.")
     wrong("answer_mode")
     minutes = float(settings["model_idle_minutes"])
@@ -77,19 +93,10 @@ def _answering(settings: Mapping[str, Any]) -> None:
         key=key,
         width=300,
         on_change=changed,
-        args=("model_idle_minutes", key),
+        args=("model_idle_minutes", key, settings["model_idle_minutes"]),
     )
     why("Without a question; the next one then waits until it is loaded again. 0: it stays loaded.")
     wrong("model_idle_minutes")
-
-
-def _mode_changed(widget: str) -> None:
-    st.session_state.pop("wrong-answer_mode", None)
-    try:
-        mode = "model" if st.session_state[widget] else "extractive"
-        link.aside("settings.set", key="answer_mode", value=mode)
-    except StrongroomError as error:
-        st.session_state["wrong-answer_mode"] = error
 
 
 def _reading(settings: Mapping[str, Any]) -> None:
@@ -97,7 +104,11 @@ def _reading(settings: Mapping[str, Any]) -> None:
     # A widget's key holds what is set: set elsewhere, it shows that, and does not set it back.
     key = f"set-history-{settings['history']}"
     st.toggle(
-        "Keep questions and answers", value=settings["history"], key=key, on_change=changed, args=("history", key)
+        "Keep questions and answers",
+        value=settings["history"],
+        key=key,
+        on_change=changed,
+        args=("history", key, settings["history"]),
     )
     why("Encrypted in the vault, and purged with the documents they show. Off: an answer is gone when you leave it.")
     wrong("history")
@@ -107,7 +118,7 @@ def _reading(settings: Mapping[str, Any]) -> None:
         value=settings["embed_on_battery"],
         key=key,
         on_change=changed,
-        args=("embed_on_battery", key),
+        args=("embed_on_battery", key, settings["embed_on_battery"]),
     )
     why("Off: on battery, new files are found by their words at once, by their meaning when there is power again.")
     wrong("embed_on_battery")
@@ -127,19 +138,29 @@ def _locking(settings: Mapping[str, Any]) -> None:
         width=300,
         placeholder=f"{minutes:g} minutes",
         on_change=changed,
-        args=("auto_lock_minutes", key),
+        args=("auto_lock_minutes", key, settings["auto_lock_minutes"]),
     )
     why("Without a click or a question from you. Looking on does not count.")
     wrong("auto_lock_minutes")
     asleep = bool(settings["lock_on_sleep"])
     key = f"set-sleep-{asleep}"
-    st.toggle("Lock when the machine was asleep", value=asleep, key=key, on_change=changed, args=("lock_on_sleep", key))
+    st.toggle(
+        "Lock when the machine was asleep",
+        value=asleep,
+        key=key,
+        on_change=changed,
+        args=("lock_on_sleep", key, settings["lock_on_sleep"]),
+    )
     why("A laptop that was closed asks for the passphrase when it is opened, however short it slept.")
     wrong("lock_on_sleep")
     ends = bool(settings["lock_ends_engine"])
     key = f"set-ends-{ends}"
     st.toggle(
-        "End the engine when it locks by itself", value=ends, key=key, on_change=changed, args=("lock_ends_engine", key)
+        "End the engine when it locks by itself",
+        value=ends,
+        key=key,
+        on_change=changed,
+        args=("lock_ends_engine", key, settings["lock_ends_engine"]),
     )
     why(
         "On: the keys leave the memory, nothing is read until you unlock. Off: your folders are followed meanwhile, "

@@ -49,7 +49,7 @@ def gone(status: Mapping[str, Any]) -> None:
     """What stands here while there is no engine: until locking has put new processes in the place of the old ones."""
     with st.container(key="door"):
         st.html(tag("div.door", look.MARK))
-        if "locking" in st.session_state:
+        if "locking" in st.session_state or status["state"] == "ending":
             look.title("Locking…", "The processes that held your papers and keys are ending.")
         else:
             look.notice("bad", status["message"], status["hint"])

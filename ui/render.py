@@ -155,7 +155,7 @@ def hits(found: Sequence[Mapping[str, Any]], style: Style) -> list[str]:
 
 def status(found: Mapping[str, Any], style: Style) -> list[str]:
     """What the engine says of itself."""
-    life = {"none": "there is none yet", "locked": "locked", "open": "open"}[found["state"]]
+    life = {"none": "there is none yet", "ending": "locking"}.get(found["state"], found["state"])
     if found.get("idle_locked"):
         why = {"idle": " after a while without use", "sleep": " because the machine was asleep"}
         life = f"locked{why.get(str(found.get('locked_by')), '')}; its folders are watched"

@@ -363,6 +363,18 @@ def test_the_engine_ends_with_the_lock_where_the_user_wants_that(start):
     assert eventually(engine.ended.is_set)
 
 
+def test_an_engine_that_was_told_to_end_says_so_and_takes_no_passphrase_any_more(start):
+    """What is typed at it would be lost with it: the page must not show a lock that this engine cannot open."""
+    engine = start(create=True)
+    engine.lock(mode="all")
+    for _ in range(2):
+        assert engine.status()["state"] == "ending"
+        assert "folders" not in engine.status()
+        with pytest.raises(StrongroomError, match="is ending"):
+            engine.unlock(PASSPHRASE)
+        engine.close()
+
+
 def test_a_status_does_not_count_as_use(start):
     clock = Clock()
     engine = start(create=True, now=clock)

@@ -6,8 +6,12 @@ import re
 import time
 
 import pytest
+import streamlit as st
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
+
+from engine import client
+from ui import link, page_settings
 
 PASSPHRASE = "seven copper kettles whistle"
 ANOTHER = "nine patient herons wait"
@@ -60,6 +64,19 @@ def test_the_minutes_until_the_lock_are_chosen(screen, opened):
     opened.call("settings.set", key="auto_lock_minutes", value=7)
     screen.reload()
     expect(screen.get_by_placeholder("7 minutes").or_(screen.get_by_text("7 minutes"))).to_be_visible()
+
+
+def test_a_click_that_is_told_twice_does_not_take_back_what_was_set_since(opened, monkeypatch):
+    """As Streamlit does where a run for something else comes between."""
+    with client.connect(opened.vault, opened.state) as asked:
+        monkeypatch.setattr(link, "_line", [asked])
+        was = asked.call("settings.get")["auto_lock_minutes"]
+        st.session_state["widget"] = "1 hour"
+        page_settings.changed("auto_lock_minutes", "widget", was)
+        assert asked.call("settings.get")["auto_lock_minutes"] == 60
+        asked.call("settings.set", key="auto_lock_minutes", value=7)
+        page_settings.changed("auto_lock_minutes", "widget", was)
+        assert asked.call("settings.get")["auto_lock_minutes"] == 7
 
 
 def colours(screen):

@@ -139,7 +139,7 @@ def rankings(papers: Papers, k: int) -> dict[str, Callable[[str], list[tuple[str
 
     def scores(question: str) -> select.Scores:
         wanted = query.parse(question)
-        return select.Scores(snapshot, wanted, papers.embedder.embed([wanted.text])[0], allowed)
+        return select.Scores(snapshot, wanted, papers.embedder.embed([wanted.text])[0], allowed, len(snapshot.ids))
 
     def at(values: np.ndarray) -> list[tuple[str, int, int]]:
         return [where[int(snapshot.ids[place])] for place in select.best(values, k).tolist()]

@@ -15,7 +15,7 @@ from retrieval import gather, rank, segment, select
 from retrieval import query as asking
 from retrieval.passage import Passage
 from retrieval.query import Filters
-from retrieval.vectors import Matrix
+from retrieval.vectors import Matrix, View
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -55,8 +55,8 @@ class Snapshot:
     """bool; false for chunks that were removed"""
     embedded: "Array"
     """bool; whether the chunk has a vector"""
-    vectors: "Array"
-    """float32 (chunks, 384); zeros where there is no vector"""
+    vectors: View
+    """the vectors, by place"""
     parts: tuple[rank.Part, ...]
     """keyword segments of chunks"""
     titles: tuple[rank.Part, ...]
@@ -123,8 +123,8 @@ class Index:
         if not allowed.any():
             return []
         # Scoring needs no connection: whoever writes to the vault is not held up by it.
-        scores = select.Scores(snapshot, wanted, vector, allowed)
         count = min(k * _CANDIDATES, k + _MOST_CANDIDATES)
+        scores = select.Scores(snapshot, wanted, vector, allowed, count)
         with self._vault.read() as db:
             scores.mix = gather.with_phrases(db, snapshot, scores.mix, wanted.phrases)
             mix = select.with_threads(db, snapshot, scores.mix, select.best(scores.mix, count))
@@ -180,7 +180,7 @@ class Index:
             numbers,
             alive,
             embedded,
-            self._matrix.rows(len(ids)),
+            self._matrix.view(len(ids)),
             tuple(before.get(id(each)) or _part(each, _places(ids, each.ids)) for each in chunks),
             tuple(
                 (before.get(id(each)) if same_numbers else None) or _part(each, _places(numbers, -each.ids))

@@ -33,17 +33,28 @@ _MATES = 2  # chunks of each
 class Scores:
     """All chunks' scores for one query. Arrays run over the snapshot's places."""
 
-    def __init__(self, snapshot: "Snapshot", query: Query, vector: "Array | None", allowed: "Array") -> None:
+    def __init__(
+        self, snapshot: "Snapshot", query: Query, vector: "Array | None", allowed: "Array", count: int
+    ) -> None:
+        """`count` is how many of the best will be looked at."""
         import numpy as np
 
         size = len(snapshot.ids)
-        words = typos.corrected(snapshot.parts + snapshot.titles, query.words)
-        keyword = rank.bm25(snapshot.parts, words, size)
-        self.cosine = snapshot.vectors @ vector if vector is not None else np.zeros(size, dtype=np.float32)
+        asked = typos.corrected(snapshot.parts + snapshot.titles, query.words)
+        keyword = rank.bm25(snapshot.parts, asked, size)
         self.keyword = _share(keyword, allowed)
-        self.title = _titles(snapshot, words)[snapshot.owners]
+        self.title = _titles(snapshot, asked)[snapshot.owners]
         self.identifier = _identified(snapshot, query.identifiers, size)
-        meaning = _spread(self.cosine, allowed & snapshot.embedded)
+        self.vector = vector
+        counted = allowed & snapshot.embedded
+        self.cosine = np.zeros(size, dtype=np.float32)
+        if vector is not None:
+            named = np.zeros(0, dtype=np.int64)
+            if snapshot.vectors.approximate:
+                words = KEYWORD * self.keyword + TITLE * self.title + _IDENTIFIER * self.identifier
+                named = best(np.where(counted & (words > 0), words, np.float32(-1)), count)
+            self.cosine = snapshot.vectors.cosines(vector, counted, named)
+        meaning = _spread(self.cosine, counted)
         mix = KEYWORD * self.keyword + VECTOR * meaning + TITLE * self.title
         mix = (mix + _IDENTIFIER * self.identifier) / (1 + _IDENTIFIER)
         found = allowed & ((self.keyword > 0) | (self.title > 0) | snapshot.embedded)

@@ -1,11 +1,53 @@
-"""Exact vector search in memory."""
+"""The vectors of a search: exact search in memory, and the door behind which another index may stand.
 
-from typing import TYPE_CHECKING, Any
+What is done with vectors in a search is two things (`View`): the cosines of a question with all chunks, and the vectors
+of a few. `Exact` gives them from memory, one and all. `retrieval/nearest.py` asks another index which chunks are near,
+and takes how near they are from the vectors themselves.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+class View(Protocol):
+    """The vectors of one snapshot's chunks, by place. Safe to share between threads."""
+
+    approximate: bool
+    """whether `cosines` gives the mean for chunks that are not near"""
+
+    def cosines(self, vector: "Array", counted: "Array", also: "Array") -> "Array":
+        """The cosine of the unit `vector` with each chunk, float32 (places,).
+
+        `counted` (bool, (places,)) are those that matter; `also` are places of which the very cosine is wanted even
+        where the chunk is not near. What an approximate index does not know has the mean of all.
+        """
+
+    def rows(self, places: "Array | list[int]") -> "Array":
+        """The vectors of these places, float32 (places, dimensions); zeros where there is none."""
+
+
+class Exact:
+    """A View that has all vectors."""
+
+    approximate = False
+
+    def __init__(self, rows: "Array") -> None:
+        """`rows`: float32 (places, dimensions), zeros where there is no vector."""
+        self._rows = rows
+
+    def cosines(self, vector: "Array", _counted: "Array", _also: "Array") -> "Array":
+        """See View. Recall is 1."""
+        found: Array = self._rows @ vector
+        return found
+
+    def rows(self, places: "Array | list[int]") -> "Array":
+        """See View."""
+        found: Array = self._rows[places]
+        return found
 
 
 class Matrix:
@@ -49,7 +91,12 @@ class Matrix:
         assert self._rows is not None
         self._rows[places] = 0
 
-    def rows(self, count: int) -> "Array":
-        """The first `count` rows, as a view."""
+    def check(self, places: "Array") -> int:
+        """How many of these rows still hold a vector."""
         assert self._rows is not None
-        return self._rows[:count]
+        return int(self._rows[places].any(axis=1).sum())
+
+    def view(self, count: int) -> Exact:
+        """The first `count` rows, without copying them."""
+        assert self._rows is not None
+        return Exact(self._rows[:count])

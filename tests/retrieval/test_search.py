@@ -172,7 +172,7 @@ def test_what_is_removed_is_found_no_more_and_leaves_memory(store):
     store.remove("a.txt")
     assert store.found("zebra crossing") == ["b.txt"]  # by a vector, for want of anything nearer
     assert store.index.chunks == 1
-    assert not store.index._snapshot.vectors[0].any()
+    assert not store.index._snapshot.vectors.rows([0]).any()
     for n in range(3):
         store.put(f"c{n}.txt", f"Number {n} of the zebras.")
     assert set(store.found("zebras", k=3)) == {"c0.txt", "c1.txt", "c2.txt"}

@@ -1,0 +1,437 @@
+"""Another index beside the vault: it says which chunks are near a question, by opaque ids, and nothing more is believed.
+
+How near they are is computed from the vault's own vectors. So an index that is approximate, stale or hostile can leave
+something out, and cannot change a score, a passage or a citation; and where it is down, slow or not filled yet, exact
+search stands in. The index is filled from the vault: what it lost or has too much is found by comparing its ids.
+
+An id is AES-256 of one block: the chunk's number (8 bytes) and a keyed hash of its vector (8 bytes), under a key of the
+vault's. Blocks never repeat, so ids tell nothing, and no list is needed to read one back; a chunk whose number came back
+with another vector, as after restoring a backup, is another id.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vault.errors import StrongroomError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retrieval.vectors import View
+
+    Array = np.ndarray[Any, Any]
+
+ID_BYTES = 16
+_BATCH = 1_000  # vectors added at a time while it fills
+_SMALL_BATCH = 200  # the same while it serves: a question waits for one at most
+_NEAREST = 256  # chunks asked for at least
+_MOST_NEAREST = 2_000  # at most: a server is not asked for a list of everything
+_FEW = 4_096  # chunks that are compared without asking the index: what is left by a filter, what it has not got yet
+_ENOUGH = 64  # near chunks that a filter must leave, or all that it lets through are compared
+_LOOK_SECONDS = 15.0  # between two looks at whether it still has everything
+_RETRY_SECONDS = (1.0, 60.0)  # from, to: until it is tried again
+_REMEMBERED = 100_000  # ids of removed chunks kept for reading back
+_MEAN_OF = 1_000  # vectors below which the mean is made anew when one goes: the mean of a few would tell of it
+
+_ADD, _THERE, _GO = 1, 2, 3  # what is known of a chunk; 0: nothing
+
+
+class NearestError(StrongroomError):
+    """The other index cannot be asked, or does not answer as it should."""
+
+
+class Nearest(Protocol):
+    """An index of vectors under ids of 16 bytes. Every method raises NearestError. Safe to share between threads."""
+
+    kind: str
+    """chroma (in memory) or server"""
+    where: str
+    """where it is, in words for the user"""
+
+    def open(self, dimensions: int) -> None:
+        """Be ready, or be so again: with nothing in it, or with what it kept."""
+
+    def ids(self) -> Iterator[list[bytes]]:
+        """All ids that it has."""
+
+    def count(self) -> int:
+        """How many it has."""
+
+    def add(self, ids: Sequence[bytes], vectors: "Array") -> None:
+        """Take in float32 unit vectors (n, dimensions)."""
+
+    def remove(self, ids: Sequence[bytes]) -> None:
+        """Remove these; those that it has not are no error."""
+
+    def nearest(self, vector: "Array", count: int) -> list[bytes]:
+        """The ids of the `count` nearest vectors, or most of them."""
+
+    def held(self, ids: Sequence[bytes]) -> int:
+        """How many of these it has."""
+
+    def drop(self) -> None:
+        """Remove everything."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Opaque:
+    """Chunks' numbers as ids that tell nothing."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: 32 bytes for the blocks; the tags' key is derived from it."""
+        self._key = key
+        self._tags = hashlib.blake2b(b"tag", key=key, digest_size=32).digest()
+
+    def tag(self, vector: bytes) -> int:
+        """64 bits of a vector as the vault holds it, never 0."""
+        return int.from_bytes(hashlib.blake2b(vector, key=self._tags, digest_size=8).digest(), "big") | 1
+
+    def ids(self, chunks: "Array", tags: "Array") -> list[bytes]:
+        """The id of each chunk (int64) with its tag (uint64)."""
+        import numpy as np
+
+        blocks = np.stack([chunks.astype(">u8"), tags.astype(">u8")], axis=1).tobytes()
+        whole = self._cipher().encryptor().update(blocks)
+        return [whole[at : at + ID_BYTES] for at in range(0, len(whole), ID_BYTES)]
+
+    def chunks(self, ids: Sequence[bytes]) -> tuple["Array", "Array"]:
+        """Chunks and tags of ids; of what is no id of this vault's, numbers that mean nothing."""
+        import numpy as np
+
+        blocks = self._cipher().decryptor().update(b"".join(ids))
+        pairs = np.frombuffer(blocks, dtype=">u8").reshape(-1, 2)
+        return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
+
+    def _cipher(self) -> Any:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        return Cipher(algorithms.AES256(self._key), modes.ECB())  # noqa: S305 - blocks never repeat
+
+
+class Near:
+    """What the vault has, beside what the other index has of it; a thread keeps them the same. Thread-safe.
+
+    `known` and `gone` are told by whoever refreshes the index in memory; vectors are read from the vault when they are
+    to be sent, by `load`.
+    """
+
+    def __init__(
+        self,
+        nearest: Nearest,
+        *,
+        dimensions: int,
+        key: bytes,
+        load: "Callable[[Array], tuple[Array, Array]]",
+    ) -> None:
+        """`load`: of these chunks, those that have a vector, and the vectors as float32 (n, dimensions)."""
+        import numpy as np
+
+        self.index = nearest
+        self.dimensions = dimensions
+        self._opaque = Opaque(key)
+        self._load = load
+        self._arrays = threading.Lock()
+        self._state = np.zeros(1024, dtype=np.uint8)  # by chunk id
+        self._tags = np.zeros(1024, dtype=np.uint64)
+        self._sum = np.zeros(dimensions, dtype=np.float64)
+        self._removed: OrderedDict[int, bytes] = OrderedDict()
+        self._strange: list[bytes] = []  # ids there that are none of the vault's
+        self._connected = False
+        self._complete = False
+        self._tried = False
+        self._why = "it is being filled from the vault"
+        self._lost = 0
+        self._ended = threading.Event()
+        self._woken = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="nearest", daemon=True)
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to fill it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon, and let go of the other index."""
+        self._ended.set()
+        self._woken.set()
+        self.index.close()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
+
+    def status(self) -> dict[str, Any]:
+        """What it is and how far it is; `serving` false where exact search stands in, because of `why`."""
+        there, to_add = self._counts()
+        return {
+            "kind": self.index.kind,
+            "where": self.index.where,
+            "serving": self.serves,
+            "why": "" if self.serves else self._why,
+            "there": there,
+            "to_add": to_add,
+            "lost": self._lost,
+        }
+
+    @property
+    def serves(self) -> bool:
+        """Whether it may be asked now."""
+        return self._connected and self._complete
+
+    @property
+    def size(self) -> int:
+        """How many vectors the vault has."""
+        return sum(self._counts())
+
+    # --- what the vault has -----------------------------------------------------------------------------------------
+
+    def known(self, chunks: "Array", blobs: Sequence[bytes]) -> None:
+        """These chunks have these vectors (float16, as the vault holds them)."""
+        import numpy as np
+
+        tags = np.fromiter((self._opaque.tag(blob) for blob in blobs), dtype=np.uint64, count=len(blobs))
+        half = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), self.dimensions)
+        with self._arrays:
+            self._room(int(chunks.max(initial=0)))
+            new = (self._state[chunks] == 0) | (self._tags[chunks] != tags)
+            self._tags[chunks[new]] = tags[new]
+            self._state[chunks[new]] = _ADD
+            self._sum += half[new].sum(axis=0, dtype=np.float64)
+        self._woken.set()
+
+    def gone(self, removed: Collection[int]) -> None:
+        """These chunks are no more: they leave the other index in a moment, or as soon as it can be reached."""
+        import numpy as np
+
+        with self._arrays:
+            chunks = np.fromiter((each for each in removed if each < len(self._state)), dtype=np.int64)
+            chunks = chunks[(self._state[chunks] == _ADD) | (self._state[chunks] == _THERE)]
+            if not len(chunks):
+                return
+            ids = self._opaque.ids(chunks, self._tags[chunks])
+            self._removed.update(zip(chunks.tolist(), ids, strict=True))
+            while len(self._removed) > _REMEMBERED:
+                self._removed.popitem(last=False)
+            before = int(((self._state == _ADD) | (self._state == _THERE)).sum())
+            self._state[chunks] = _GO
+            self._sum *= (before - len(chunks)) / before
+        if before - len(chunks) < _MEAN_OF:
+            self._sum_anew()
+        self._woken.set()
+
+    def settled(self, seconds: float) -> bool:
+        """Wait until what is gone has left the other index, or that cannot be done now; whether it has left."""
+        until = time.monotonic() + seconds
+        while self.left() and time.monotonic() < until and not self._ended.wait(0.02):
+            if not self._connected and self._tried:
+                break
+        return not self.left()
+
+    def held(self, chunks: Collection[int]) -> int:
+        """How many of these removed chunks the other index still has. Raises NearestError where it cannot be asked."""
+        ids = [self._removed[each] for each in chunks if each in self._removed]
+        if not self._connected:
+            raise NearestError(f"{self.index.where} cannot be asked: {self._why}")
+        return sum(self.index.held(ids[at : at + _BATCH]) for at in range(0, len(ids), _BATCH))
+
+    def left(self) -> int:
+        """How many vectors of removed chunks are to be removed there as soon as it can be reached."""
+        return int((self._state == _GO).sum())
+
+    # --- asking -----------------------------------------------------------------------------------------------------
+
+    def nearest(self, vector: "Array", count: int) -> "Array":
+        """Chunk ids near the vector, int64, and those that it has not got yet. Raises NearestError."""
+        import numpy as np
+
+        if not self.serves:
+            raise NearestError(self._why)
+        try:
+            found = self.index.nearest(vector, count)
+        except NearestError as error:
+            self._failed(error)
+            raise
+        chunks, tags = self._opaque.chunks(found)
+        with self._arrays:
+            inside = chunks < len(self._state)
+            chunks, tags = chunks[inside].astype(np.int64), tags[inside]
+            # Only what is there under this very id: an answer may be old, or made up.
+            chunks = chunks[(self._tags[chunks] == tags) & (self._state[chunks] == _THERE)]
+            waiting = np.flatnonzero(self._state == _ADD)
+        if len(waiting) > _FEW:
+            raise NearestError(f"{len(waiting)} new vectors are still to be added")
+        return np.union1d(chunks, waiting)
+
+    def mean(self, vector: "Array", without: "Array") -> float:
+        """The mean cosine of all vectors but those whose cosines are in `without`."""
+        with self._arrays:
+            there = int(((self._state == _ADD) | (self._state == _THERE)).sum())
+            total = float(self._sum @ vector)
+        rest = there - len(without)
+        return (total - float(without.sum())) / rest if rest > 0 else 0.0
+
+    # --- keeping it the same ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = _RETRY_SECONDS[0]
+        while not self._ended.is_set():
+            try:
+                self.index.open(self.dimensions)
+                self._compare()
+                self._connected = True
+                pause = _RETRY_SECONDS[0]
+                while self._connected and not self._ended.is_set():
+                    self._take_out()
+                    self._fill()
+                    self._complete = True
+                    if not self._woken.wait(_LOOK_SECONDS) and self.index.count() != self._counts()[0]:
+                        self._compare()
+                    self._woken.clear()
+            except NearestError as error:
+                self._failed(error)
+            except Exception as error:  # noqa: BLE001 - exact search stands in, and the status says why
+                self._failed(NearestError(f"{self.index.where} failed: {type(error).__name__}"))
+            self._tried = True
+            self._ended.wait(pause)
+            pause = min(pause * 2, _RETRY_SECONDS[1])
+
+    def _take_out(self) -> None:
+        """Remove there what is gone."""
+        import numpy as np
+
+        with self._arrays:
+            chunks = np.flatnonzero(self._state == _GO)
+            ids = self._opaque.ids(chunks, self._tags[chunks])
+        for at in range(0, len(ids), _BATCH):
+            self.index.remove(ids[at : at + _BATCH])
+        with self._arrays:
+            self._state[chunks] = 0
+            self._tags[chunks] = 0
+
+    def _failed(self, error: StrongroomError) -> None:
+        self._connected = self._complete = False
+        self._why = error.message
+        self._woken.set()
+
+    def _compare(self) -> None:
+        """Find what the other index lacks and what it has too much, by its ids; the latter goes."""
+        import numpy as np
+
+        with self._arrays:
+            state, tags = self._state.copy(), self._tags.copy()
+        seen = np.zeros(len(state), dtype=bool)
+        for ids in self.index.ids():
+            chunks, found = self._opaque.chunks(ids)
+            inside = chunks < len(state)
+            own = np.where(inside, chunks, 0).astype(np.int64)
+            mine = inside & (tags[own] == found) & ((state[own] == _ADD) | (state[own] == _THERE))
+            seen[own[mine]] = True
+            self._strange += [ids[at] for at in np.flatnonzero(~mine).tolist()]
+            if self._ended.is_set():
+                return
+        while self._strange:
+            self.index.remove(self._strange[:_BATCH])
+            del self._strange[:_BATCH]
+        with self._arrays:
+            now = self._state[: len(state)]
+            same = (now == state) & (self._tags[: len(state)] == tags)
+            lost = same & ~seen & (state == _THERE)
+            self._lost += int(lost.sum())
+            now[lost] = _ADD
+            now[same & seen & (state == _ADD)] = _THERE
+            now[same & (state == _GO)] = 0
+
+    def _fill(self) -> None:
+        """Send what is not there yet."""
+        import numpy as np
+
+        while not self._ended.is_set() and not self.left():
+            with self._arrays:
+                waiting = np.flatnonzero(self._state == _ADD)
+            if len(waiting) > _FEW:
+                self._complete, self._why = False, "it is being filled from the vault"
+            if not len(waiting):
+                return
+            batch = waiting[: _SMALL_BATCH if self._complete else _BATCH]
+            found, vectors = self._load(batch)
+            with self._arrays:
+                # Chunks leave only through this thread, so that what is added here is taken out after.
+                there = self._state[found] == _ADD
+                found, vectors = found[there], vectors[there]
+                ids = self._opaque.ids(found, self._tags[found])
+            if len(found):
+                self.index.add(ids, vectors)
+            with self._arrays:
+                still = np.isin(batch, found)
+                added, gone = batch[still], batch[~still]
+                self._state[added[self._state[added] == _ADD]] = _THERE
+                self._state[gone[self._state[gone] == _ADD]] = 0  # the vault has no vector of it any more
+
+    def _sum_anew(self) -> None:
+        import numpy as np
+
+        with self._arrays:
+            there = np.flatnonzero((self._state == _ADD) | (self._state == _THERE))
+        _, vectors = self._load(there)
+        with self._arrays:
+            self._sum = vectors.sum(axis=0, dtype=np.float64)
+
+    def _counts(self) -> tuple[int, int]:
+        with self._arrays:
+            return int((self._state == _THERE).sum()), int((self._state == _ADD).sum())
+
+    def _room(self, last: int) -> None:
+        import numpy as np
+
+        if last >= len(self._state):
+            more = max(last + 1, len(self._state) * 5 // 4) - len(self._state)
+            self._state = np.concatenate([self._state, np.zeros(more, dtype=np.uint8)])
+            self._tags = np.concatenate([self._tags, np.zeros(more, dtype=np.uint64)])
+
+
+class NearView:
+    """A View that asks another index which chunks are near; the exact one gives how near, and stands in."""
+
+    approximate = True
+
+    def __init__(self, near: Near, exact: "View", ids: "Array") -> None:
+        """`ids`: the snapshot's chunk ids, int64, ascending."""
+        self._near, self._exact, self._ids = near, exact, ids
+
+    def rows(self, places: "Array | list[int]") -> "Array":
+        """See View."""
+        return self._exact.rows(places)
+
+    def cosines(self, vector: "Array", counted: "Array", also: "Array") -> "Array":
+        """See View: the very cosines of what is near and of `also`, the mean of the rest for the rest."""
+        import numpy as np
+
+        let_through, there = int(counted.sum()), self._near.size
+        if not let_through or (let_through <= _FEW and let_through < there):  # what a filter leaves
+            return self._some(vector, np.flatnonzero(counted), counted)
+        share = there / let_through
+        count = int(min(max(_NEAREST, 2 * len(also)) * share, _MOST_NEAREST))
+        try:
+            chunks = self._near.nearest(vector, count)
+        except NearestError:
+            return self._exact.cosines(vector, counted, also)
+        at = np.searchsorted(self._ids, chunks)
+        at[at == len(self._ids)] = 0
+        places = at[self._ids[at] == chunks]
+        places = places[counted[places]]
+        if len(places) < min(_ENOUGH, let_through):
+            return self._exact.cosines(vector, counted, also)
+        return self._some(vector, np.union1d(places, also), counted)
+
+    def _some(self, vector: "Array", places: "Array", counted: "Array") -> "Array":
+        import numpy as np
+
+        near = self._exact.rows(places) @ vector
+        cosines = np.where(counted, np.float32(self._near.mean(vector, near)), np.float32(0))
+        cosines[places] = near
+        return cosines

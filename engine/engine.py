@@ -20,6 +20,7 @@ import apsw
 from engine import listing, looks, settings
 from engine.answering import Answering
 from engine.drawn import Drawn
+from engine.embedding_models import EmbeddingModels
 from engine.loading import Loading, on_battery
 from engine.shredding import Shredding
 from engine.sleeping import Sleep, boot_seconds
@@ -29,6 +30,7 @@ from ingest.follow import Follower
 from ingest.pipeline import Pipeline
 from retrieval import keyword
 from retrieval.embed import Embedder
+from retrieval.embedder import Embedder as Model
 from retrieval.index import Index
 from vault import purge, purge_list, remembered
 from vault.errors import LockedError, StrongroomError
@@ -55,6 +57,7 @@ class Open:
     pipeline: Pipeline
     follower: Follower
     shredding: Shredding
+    models: EmbeddingModels
 
 
 class Engine:
@@ -144,6 +147,7 @@ class Engine:
             "embedding_paused": bool(progress.paused),
             "reason": pipeline.failure or progress.paused,
             "disk_full": pipeline.work.full,
+            "embedding": self._open.models.progress(),
         }
 
     def create(self, passphrase: str) -> dict[str, Any]:
@@ -274,9 +278,11 @@ class Engine:
             with vault.read() as db:
                 self.settings = settings.load(db)
             embedder = self._embedder.get()
-            index = Index(vault, embedder)
+            models = EmbeddingModels(vault, embedder, gpu=lambda: self.settings.embedding_gpu)
+            index = Index(vault, models.serving.embedder, models.serving.shelf)
             index.refresh()
             pipeline = Pipeline(vault, index, embedder, self.zygote, pause=self._reason_to_pause)
+            models.attach(pipeline.work, index)
             follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))
             pipeline.start()
             follower.start()
@@ -285,7 +291,7 @@ class Engine:
         except BaseException:
             vault.close()
             raise
-        self._open = Open(vault, index, pipeline, follower, shredding)
+        self._open = Open(vault, index, pipeline, follower, shredding, models)
         self._begin_use()
         threading.Thread(target=self._watch_the_clock, name="auto-lock", daemon=True).start()
 
@@ -343,8 +349,13 @@ class Engine:
         while not self.ended.wait(1.0) and self._open:
             self._lock_if_idle()
 
-    def embedder(self) -> Embedder:
-        """The embedding model; waits until it is loaded."""
+    def embedder(self) -> Model:
+        """The embedding model that serves, or what stands in for it."""
+        opened = self._open
+        return opened.models.for_answers() if opened else self._embedder.get()
+
+    def own_embedder(self) -> Embedder:
+        """The embedding model that comes with Strongroom; waits until it is loaded."""
         return self._embedder.get()
 
     def _reason_to_pause(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from engine import looks, settings
 from engine.engine import Engine
-from retrieval import embed
 from vault import backup as copies
 from vault import keys, remembered
 from vault.errors import StrongroomError
@@ -106,16 +105,3 @@ def appearance(engine: Engine, value: str | None = None) -> dict[str, Any]:
         engine.opened()
         looks.write(engine.state, value)
     return {"appearance": looks.read(engine.state)}
-
-
-def embedding(engine: Engine) -> dict[str, Any]:
-    """What the embedding model is: the one that comes with Strongroom, and that all vectors were made with."""
-    model = engine.embedder()
-    return {
-        "name": "all-MiniLM-L6-v2, 8-bit weights",
-        "dimensions": model.dimensions,
-        "window": embed.WINDOW,
-        "sha256": model.digest,
-        "licence": "Apache-2.0",
-        "languages": ["English"],
-    }

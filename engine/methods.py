@@ -6,6 +6,7 @@ from typing import Any
 from engine import (
     asking,
     choosing,
+    embedding,
     erasing,
     history,
     keeping,
@@ -81,5 +82,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "verify.keep": verifying.keep,
     "verify.last": verifying.last,
     "appearance": keeping.appearance,
-    "embedding": keeping.embedding,
+    "embedding": embedding.embedding,
+    "embedding.use": embedding.embedding_use,
 }

@@ -30,6 +30,9 @@ class Settings:
     """model: the chosen one writes, where there is one; extractive: it writes only when asked to"""
     model_idle_minutes: float = 10.0
     """without a question, until a model's memory is given back; 0 never"""
+    embedding_gpu: bool = False
+    """whether an embedding model of the user's choice may be computed on a graphics card: from the next start on, the
+    engine can open the card's device files"""
     model_gpu: bool = False
     """whether the model's process may use a graphics card: on Linux that opens the card's device files to it, and the
     files of programs for reading"""

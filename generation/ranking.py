@@ -34,10 +34,16 @@ _NEARLY = 0.8  # what a word counts that is taken for a slip of the question's
 
 
 class Embedder(Protocol):
-    """What is needed of `retrieval.embed.Embedder`."""
+    """What is needed of a `retrieval.embedder.Embedder`."""
 
     def embed(self, texts: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.float32]]":
-        """Unit vectors, float32 of shape (len(texts), 384)."""
+        """Unit vectors, float32 of shape (len(texts), dimensions)."""
+
+    def embed_question(self, text: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """The unit vector of a question, float32 (dimensions,)."""
+
+    def on_scale(self, cosines: "np.ndarray[Any, np.dtype[np.float32]]") -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """Cosines on the scale that the weights were learned with."""
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ class Candidate:
     lexical: float = 0.0
     cosine: float = 0.0
     vector: "np.ndarray[Any, np.dtype[np.float32]] | None" = None
+    embedder: Embedder | None = None
+    """what made `vector`"""
     score: float = -math.inf
     """log odds that it answers"""
     features: tuple[float, ...] = field(default=())
@@ -278,10 +286,18 @@ def _leading(found: list[Candidate]) -> list[Candidate]:
 def _measure(question: Question, kept: list[Candidate], embedder: Embedder) -> None:
     """Set `cosine` and `vector`. A sentence is embedded below its document's title: it seldom says what it is about."""
     texts = [f"{each.passage.title}: {each.text[:400]}" if each.passage.title else each.text[:400] for each in kept]
-    vectors = embedder.embed([question.text, *texts])
-    for each, vector in zip(kept, vectors[1:], strict=True):
-        each.vector = vector
-        each.cosine = float(vector @ vectors[0])
+    vectors = embedder.embed(texts)
+    cosines = embedder.on_scale(vectors @ embedder.embed_question(question.text))
+    for each, vector, cosine in zip(kept, vectors, cosines, strict=True):
+        each.vector, each.embedder = vector, embedder
+        each.cosine = float(cosine)
+
+
+def alike(one: Candidate, other: Candidate) -> float:
+    """The cosine of two sentences, below their titles; 0 where one was not measured."""
+    if one.vector is None or other.vector is None or one.embedder is None:
+        return 0.0
+    return float(one.embedder.on_scale((one.vector @ other.vector).reshape(1))[0])
 
 
 def _local_weights(question: Question, kept: list[Candidate]) -> Callable[[Candidate], float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generation import times
 from generation.question import Question
-from generation.ranking import Candidate, subject
+from generation.ranking import Candidate, alike, subject
 from generation.sentences import is_row
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def _contradicts(question: Question, best: Candidate, other: Candidate) -> bool:
         return False
     if subject(question, other.around) < subject(question, best.around):
         return False  # it does not mention what the question is about: another contract
-    alike = float(best.vector @ other.vector)
+    near = alike(best, other)
     if question.kind in _VALUES:
-        return alike >= _ALIKE and bool(best.answers and other.answers) and not _values(best) & _values(other)
-    return alike >= _SAME and best.text.casefold() != other.text.casefold()
+        return near >= _ALIKE and bool(best.answers and other.answers) and not _values(best) & _values(other)
+    return near >= _SAME and best.text.casefold() != other.text.casefold()
 
 
 def _values(each: Candidate) -> set[str]:

@@ -1,4 +1,8 @@
-"""Vectors for the chunks that have none yet, oldest first; with its last one a file is final."""
+"""Vectors for the chunks that have none yet, oldest first; with its last one a file is final.
+
+New chunks get the vector of the model that serves first. When all have theirs, those of a model that was chosen to
+follow are made; when those are complete, `Work.all_there` is told. Then what a former model left is deleted.
+"""
 
 import heapq
 import time
@@ -8,8 +12,9 @@ from typing import Any
 import apsw
 
 from ingest import chunk as chunking
-from ingest.work import Work
-from vault import documents
+from ingest.work import Making, Work
+from retrieval.embedder import ModelError
+from vault import documents, shelves
 
 EMBED_CHUNKS = 64  # a commit
 EMBED_AT_ONCE = 16  # a question waits for at most these: a seventh of a second on two cores, and both have work
@@ -26,6 +31,9 @@ class Embedding:
         """file id → its last chunk; final once the embedder has passed it"""
         self._order: list[tuple[int, int]] = []  # the same as a heap, the other way round
         self._cursor = 0
+        self._of: Making | None = None  # the model that `_cursor` is about
+        self._coming: Making | None = None
+        self._coming_cursor = 0
 
     def resume(self, db: apsw.Connection) -> None:
         """Follow the files that an earlier run left unfinished."""
@@ -51,38 +59,87 @@ class Embedding:
             work.progress.paused = work.pause()
             if work.progress.paused:
                 work.stop.wait(1.0)
-            elif not self._batch():
+            elif not self._batch() and not self._next_model() and not self._swept():
                 work.rest()
 
     def _batch(self) -> bool:
-        """Give the next chunks their vectors; False when every chunk has one."""
+        """Give the next chunks their vectors; False when every chunk has one, or their model is not there yet."""
+        serving = self._work.serving
+        if serving is not self._of:
+            self._of, self._cursor = serving, 0
+        if not serving.ready():
+            return False
+        rows, last, inputs = self._lacking(serving.shelf, self._cursor)
+        if not rows:
+            self._store(serving.shelf, [], last)
+            self._idle()
+            return False
+        values = self._embedded(serving, inputs)
+        self._store(serving.shelf, [(values[row[1]], row[0]) for row in rows], last)
+        return True
+
+    def _next_model(self) -> bool:
+        """Give chunks their vectors of the model that is to follow; False when there is nothing to do for it."""
+        work, coming = self._work, self._work.coming
+        if coming is not self._coming:
+            self._coming, self._coming_cursor = coming, 0
+        if coming is None or not coming.ready():
+            return False
+        rows, last, inputs = self._lacking(coming.shelf, self._coming_cursor)
+        if not rows:
+            self._coming_cursor = last
+            work.all_there()
+            return work.coming is not coming
+        try:
+            values = self._embedded(coming, inputs)
+        except ModelError:  # its status says so; the old vectors go on serving
+            return False
+        with work.vault.write() as db:  # no search shows these yet, so that no index has to follow
+            db.executemany(
+                f"INSERT OR IGNORE INTO {coming.shelf} (chunk, value) SELECT id, ? FROM chunk WHERE id = ?",
+                [(values[row[1]], row[0]) for row in rows],
+            )
+        self._coming_cursor = last
+        return True
+
+    def _swept(self) -> bool:
+        """Delete some vectors of a model that has left; False when there are none."""
         work = self._work
         with work.vault.read() as db:
+            if all(each.state != "leaving" for each in shelves.all_kept(db)):
+                return False
+        work.give_way()
+        with work.vault.write() as db:
+            shelves.sweep(db)
+        work.left()
+        return True
+
+    def _lacking(self, shelf: str, cursor: int) -> tuple[list[Any], int, dict[bytes, str]]:
+        """The next chunks without a vector on this shelf, how far that looked, and what is embedded of them by key."""
+        with self._work.vault.read() as db:
             rows: list[Any] = db.execute(
                 "SELECT chunk.id, chunk.key, document.id, document.prefix, chunk.start, chunk.end, chunk.heading"
                 " FROM chunk JOIN document ON number = chunk.document WHERE chunk.id > ?"
-                " AND NOT EXISTS (SELECT 1 FROM vector WHERE vector.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
-                (self._cursor, EMBED_CHUNKS),
+                f" AND NOT EXISTS (SELECT 1 FROM {shelf} AS v WHERE v.chunk = chunk.id) ORDER BY chunk.id LIMIT ?",
+                (cursor, EMBED_CHUNKS),
             ).fetchall()
             # in the same look: a chunk that is stored in between must not be passed over
             last: int = rows[-1][0] if rows else db.execute("SELECT coalesce(max(id), 0) FROM chunk").get
-            inputs = _inputs(db, rows)
-        if not rows:
-            self._store([], last)
-            self._idle()
-            return False
+            return rows, last, _inputs(db, rows)
+
+    def _embedded(self, making: Making, inputs: dict[bytes, str]) -> dict[bytes, bytes]:
+        """What is embedded, by key → its vector as the vault keeps it."""
         values: dict[bytes, bytes] = {}
         # By length, so that what is embedded at once is of like length and little of it is padding.
         order = sorted(inputs, key=lambda key: len(inputs[key]))
         for at in range(0, len(order), EMBED_AT_ONCE):
-            work.give_way()
+            self._work.give_way()
             some = order[at : at + EMBED_AT_ONCE]
-            vectors = work.embedder.embed([inputs[key] for key in some])
+            vectors = making.embedder.embed([inputs[key] for key in some])
             values.update((key, vector.astype("<f2").tobytes()) for key, vector in zip(some, vectors, strict=True))
-        self._store([(values[row[1]], row[0]) for row in rows], last)
-        return True
+        return values
 
-    def _store(self, vectors: Sequence[tuple[bytes, int]], cursor: int) -> None:
+    def _store(self, shelf: str, vectors: Sequence[tuple[bytes, int]], cursor: int) -> None:
         """Store (value, chunk) pairs; files of which the last chunk is at or before the cursor are final with that."""
         work = self._work
         ready: list[tuple[int, int]] = []
@@ -97,7 +154,7 @@ class Embedding:
             with work.writing() as (db, _):
                 # the chunk may have been removed since
                 db.executemany(
-                    "INSERT OR IGNORE INTO vector (chunk, value) SELECT id, ? FROM chunk WHERE id = ?", vectors
+                    f"INSERT OR IGNORE INTO {shelf} (chunk, value) SELECT id, ? FROM chunk WHERE id = ?", vectors
                 )
                 db.executemany(
                     "UPDATE file SET state = outcome, changed = ? WHERE id = ? AND state = 'embedding'",

@@ -199,7 +199,7 @@ class PictureReader:
             note=note,
         )
         prefix = scan.prefix if old.text else chunking.prefix(document, name)
-        ready = prepared(self._work.embedder, document, prefix)
+        ready = prepared(self._work.embedder, self._work.serving.embedder, document, prefix)
         self._work.give_way()
         with self._work.writing() as (db, removed):
             if documents.find(db, old.id) != scan.number:
@@ -255,7 +255,8 @@ class PictureReader:
                 parts.append(FOREIGN)
             last = db.execute(
                 "SELECT max(chunk.id) FROM location JOIN chunk ON chunk.document = location.document"
-                " LEFT JOIN vector ON vector.chunk = chunk.id WHERE location.file = ? AND vector.chunk IS NULL",
+                f" LEFT JOIN {self._work.serving.shelf} AS vector ON vector.chunk = chunk.id WHERE location.file = ?"
+                " AND vector.chunk IS NULL",
                 (file,),
             ).get
             if last is not None:

@@ -246,8 +246,9 @@ class Pipeline:
                 (file, document.part),
             ).get
         if known is not None:  # only its place is new
-            return Read(file, document, Prepared("", language=language(self.embedder, document)))
-        return Read(file, document, prepared(self.embedder, document, frozen or chunking.prefix(document, name)))
+            return Read(file, document, Prepared("", language=language(self.work.serving.embedder, document)))
+        prefix = frozen or chunking.prefix(document, name)
+        return Read(file, document, prepared(self.embedder, self.work.serving.embedder, document, prefix))
 
     def _put(self, each: Read | Finished) -> None:
         while not self.work.stop.is_set():
@@ -355,7 +356,8 @@ class Pipeline:
             return removed
         last = db.execute(
             "SELECT max(chunk.id) FROM location JOIN chunk ON chunk.document = location.document"
-            " LEFT JOIN vector ON vector.chunk = chunk.id WHERE location.file = ? AND vector.chunk IS NULL",
+            f" LEFT JOIN {self.work.serving.shelf} AS vector ON vector.chunk = chunk.id WHERE location.file = ?"
+            " AND vector.chunk IS NULL",
             (done.file,),
         ).get
         if last is not None:

@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass
 
 from ingest import chunk as chunking
-from retrieval.embed import Embedder
+from retrieval.embed import Embedder as Own
+from retrieval.embedder import Embedder
 from vault.records import Chunk, Document
 
 
@@ -22,9 +23,12 @@ class Prepared:
     language: str = ""
 
 
-def prepared(embedder: Embedder, document: Document, prefix: str) -> Prepared:
-    """Chunk the document; `prefix` is what stands before each chunk where it is embedded."""
-    chunks = tuple(chunking.chunk(document, embedder.count_tokens, prefix))
+def prepared(own: Own, embedder: Embedder, document: Document, prefix: str) -> Prepared:
+    """Chunk the document; `prefix` is what stands before each chunk where it is embedded.
+
+    Whichever model embeds, `own`, the one that comes with Strongroom, measures the chunks.
+    """
+    chunks = tuple(chunking.chunk(document, own.count_tokens, prefix))
     words = tuple(chunking.embedded(prefix, each.heading, document.text[each.start : each.end]) for each in chunks)
     keys = tuple(hashlib.blake2b(each.encode(), digest_size=16).digest() for each in words)
     return Prepared(prefix, chunks, keys, words, language(embedder, document))

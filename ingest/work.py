@@ -10,9 +10,11 @@ import apsw
 
 from engine.zygote import Zygote
 from retrieval.embed import Embedder
+from retrieval.embedder import Embedder as Model
 from retrieval.index import Index
 from vault.errors import StrongroomError
 from vault.failures import VaultFullError
+from vault.shelves import SHELVES
 from vault.vault import Vault
 
 HISTORY = "history"
@@ -35,6 +37,17 @@ class Progress:
     """why embedding waits, or empty"""
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """A model whose vectors are made, and where they lie."""
+
+    embedder: Model
+    shelf: str
+    """one of vault.shelves.SHELVES"""
+    ready: Callable[[], bool] = lambda: True
+    """whether it is loaded; chunks that wait for it are found by their words"""
+
+
 class Work:
     """One vault's work in progress."""
 
@@ -45,6 +58,15 @@ class Work:
         self.vault = vault
         self.index = index
         self.embedder = embedder
+        """the one that comes with Strongroom: it measures chunks, whichever embeds"""
+        self.serving = Making(embedder, SHELVES[0])
+        """whose vectors a search uses"""
+        self.coming: Making | None = None
+        """whose vectors are made beside those, to take their place"""
+        self.all_there: Callable[[], None] = lambda: None
+        """told when every chunk has its vector of the coming model"""
+        self.left: Callable[[], None] = lambda: None
+        """told when some vectors of a former model were deleted"""
         self.zygote = zygote
         self.pause = pause
         self.progress = Progress()

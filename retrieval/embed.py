@@ -13,10 +13,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from vault.errors import StrongroomError
+from retrieval.embedder import Facts, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
+
+__all__ = ["WINDOW", "Embedder", "ModelError"]
 
 WINDOW = 256
 """Tokens that the model reads, with [CLS] and [SEP]; what comes after is cut off."""
@@ -62,10 +64,6 @@ _MOST_WORDS = 200_000
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-class ModelError(StrongroomError):
-    """The embedding model's files are missing or are not the ones that the checksums name."""
-
-
 class _WordTokens(dict[str, int]):
     """Lower-case word or punctuation mark → number of tokens, filled as words are met."""
 
@@ -84,6 +82,7 @@ class Embedder:
     dimensions = 384
     digest: str
     """SHA-256 of the model file's weights and of the tokenizer, hex: vectors of another digest are not comparable"""
+    facts = Facts("all-MiniLM-L6-v2, 8-bit weights", dimensions, WINDOW, ("English",), "Apache-2.0")
 
     def __init__(self, folder: Path | None = None, threads: int = 0) -> None:
         """Load from `folder` (default: beside this file) onto `threads` cores (0: the physical ones, at most 8).
@@ -110,7 +109,7 @@ class Embedder:
         self._sep = vocabulary["[SEP]"]
 
         self._word_tokens = _WordTokens(self._tokenizer)
-        self.threads = threads or _physical_cores()
+        self.threads = threads or physical_cores()
         model = _compile(folder / _MODEL_FILE, self.threads)
         self._requests = [model.create_infer_request() for _ in range(self.threads)]
         self._lock = Lock()
@@ -131,6 +130,15 @@ class Embedder:
             with self._lock:
                 self._run(tokens, vectors[first : first + _GROUP], self._requests)
         return vectors
+
+    def embed_question(self, text: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """The unit vector of a question, float32 (384,): to this model a text as any other."""
+        vector: np.ndarray[Any, np.dtype[np.float32]] = self.embed([text])[0]
+        return vector
+
+    def on_scale(self, cosines: "np.ndarray[Any, np.dtype[np.float32]]") -> "np.ndarray[Any, np.dtype[np.float32]]":
+        """The cosines as they are: this model's scale is the one that others are brought onto."""
+        return cosines
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Number of the model's tokens in each text, without [CLS] and [SEP] and not cut off.
@@ -156,21 +164,8 @@ class Embedder:
         return counts
 
     def knows_language(self, text: str) -> bool:
-        """Whether vectors can be trusted to find this text: false where it is not mostly English.
-
-        A cheap rule on the first 4,000 characters: at most a tenth of the words may be unknown to the vocabulary or in
-        letters outside Latin script, and English function words must not be fewer than those of eight other languages.
-        Text without running words (tables, numbers, names) counts as known.
-        """
-        words = [word.lower() for word in _WORD.findall(text[:4000])]
-        if not words:
-            return True
-        foreign_letters = sum(1 for word in words if not _latin(word))
-        if foreign_letters > len(words) / 10:
-            return False
-        english = sum(1 for word in words if word in _ENGLISH)
-        other = sum(1 for word in words if word in _OTHER)
-        return english >= other or other < max(3, len(words) / 20)
+        """Whether vectors can be trusted to find this text: false where it is not mostly English."""
+        return mostly_english(text)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
@@ -245,11 +240,29 @@ def _compile(path: Path, threads: int) -> Any:
     return core.compile_model(pooled, "CPU", settings)
 
 
+def mostly_english(text: str) -> bool:
+    """Whether a text is mostly English.
+
+    A cheap rule on the first 4,000 characters: at most a tenth of the words may be unknown to the vocabulary or in
+    letters outside Latin script, and English function words must not be fewer than those of eight other languages.
+    Text without running words (tables, numbers, names) counts as known.
+    """
+    words = [word.lower() for word in _WORD.findall(text[:4000])]
+    if not words:
+        return True
+    foreign_letters = sum(1 for word in words if not _latin(word))
+    if foreign_letters > len(words) / 10:
+        return False
+    english = sum(1 for word in words if word in _ENGLISH)
+    other = sum(1 for word in words if word in _OTHER)
+    return english >= other or other < max(3, len(words) / 20)
+
+
 def _latin(word: str) -> bool:
     return all(ord(letter) < 0x250 or 0x1E00 <= ord(letter) < 0x1F00 for letter in word)
 
 
-def _physical_cores() -> int:
+def physical_cores() -> int:
     """Cores this process may run on, hyper-threads not counted where the kernel tells; 1 to 8."""
     import os
 

@@ -5,14 +5,17 @@ order of ids, and all arrays run over places. A refresh makes a new snapshot and
 one that they started with.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from retrieval import gather, rank, segment, select
 from retrieval import query as asking
+from retrieval.embedder import ModelError
+from retrieval.nearest import Near, NearView
 from retrieval.passage import Passage
 from retrieval.query import Filters
 from retrieval.vectors import Matrix, View
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
     import apsw
     import numpy as np
 
-    from retrieval.embed import Embedder
+    from retrieval.embedder import Embedder
 
     Array = np.ndarray[Any, Any]
 
+_LOAD = 5_000  # vectors read at a time for another index
 _LOOK = 512  # chunks without a vector that are looked up at a time
 _LOOK_AT_LEAST = 4  # such groups looked at in a refresh before giving up on finding more
 _CANDIDATES = 8  # places looked at for each passage wanted: duplicates fold and neighbours join
@@ -55,6 +59,8 @@ class Snapshot:
     """bool; false for chunks that were removed"""
     embedded: "Array"
     """bool; whether the chunk has a vector"""
+    embedder: "Embedder"
+    """the model that the vectors are of"""
     vectors: View
     """the vectors, by place"""
     parts: tuple[rank.Part, ...]
@@ -66,14 +72,18 @@ class Snapshot:
 class Index:
     """Searches the vault's chunks. Safe to share between threads; `refresh` after each commit."""
 
-    def __init__(self, vault: Store, embedder: "Embedder") -> None:
-        """Nothing is read yet: call `refresh`."""
+    def __init__(self, vault: Store, embedder: "Embedder", shelf: str = "vector") -> None:
+        """`shelf` is the table of the model's vectors. Nothing is read yet: call `refresh`."""
         self._vault = vault
         self._embedder = embedder
+        self._shelf = shelf
         self._writing = Lock()
         self._snapshot: Snapshot | None = None
         self._matrix = Matrix(embedder.dimensions)
         self._read: dict[int, segment.Segment] = {}  # by segment id; a segment's body never changes under its id
+        self._make: Callable[[Embedder], Near] | None = None
+        self.near: Near | None = None
+        """the other index that is asked which vectors are near, if one is: see `use`"""
 
     @property
     def chunks(self) -> int:
@@ -104,7 +114,62 @@ class Index:
                     old = None
             if old is None:
                 self._matrix = Matrix(self._embedder.dimensions)
+            if self.near is not None and removed:
+                self.near.gone(removed)
             self._snapshot = self._next(db, old, removed)
+
+    def use(self, make: "Callable[[Embedder], Near] | None") -> None:
+        """Ask another index from now on which vectors are near; None: compare all. `make` makes it for the model that
+        serves, and again when another one does. It is told what there is, and begins to be filled; the one before is
+        let go of."""
+        with self._vault.read() as db, self._writing:
+            self._make = make
+            before = self._begin(db)
+            if self._snapshot is not None:
+                self._snapshot = replace(self._snapshot, vectors=self._view(self._snapshot.ids))
+        if before is not None:
+            before.stop()
+
+    def _begin(self, db: "apsw.Connection") -> Near | None:
+        """Let another index begin, or none; returns the one before."""
+        import numpy as np
+
+        before, self.near = self.near, self._make(self._embedder) if self._make else None
+        if self.near is not None:
+            for rows in _vectors(db, self._shelf, 0, []):
+                chunks = np.array([number for number, _ in rows], dtype=np.int64)
+                self.near.known(chunks, [blob for _, blob in rows])
+            self.near.start()
+        return before
+
+    def load(self, chunks: "Array") -> tuple["Array", "Array"]:
+        """Of these chunks, those that have a vector (ids, int64), and their vectors, float32 (n, dimensions)."""
+        import numpy as np
+
+        found: list[int] = []
+        blobs: list[bytes] = []
+        for at in range(0, len(chunks), _LOAD):
+            some = chunks[at : at + _LOAD].tolist()
+            marks = ",".join("?" * len(some))
+            with self._vault.read() as db:
+                rows: Any = db.execute(
+                    f"SELECT chunk, value FROM {self._shelf} WHERE chunk IN ({marks})", some
+                ).fetchall()
+            found += [number for number, _ in rows]
+            blobs += [blob for _, blob in rows]
+        half = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(-1, self._embedder.dimensions)
+        return np.array(found, dtype=np.int64), half.astype(np.float32)
+
+    def serve(self, embedder: "Embedder", shelf: str) -> None:
+        """Search with another model's vectors from now on: all of them are read. A search that has begun ends with the
+        model that it began with."""
+        with self._vault.read() as db, self._writing:
+            self._embedder, self._shelf = embedder, shelf
+            before = self._begin(db)
+            self._matrix = Matrix(embedder.dimensions)
+            self._snapshot = self._next(db, None, ())
+        if before is not None:
+            before.stop()
 
     def search(self, query: str, *, k: int = 10, filters: Filters | None = None) -> list[Passage]:
         """The best `k` passages for a query, best first.
@@ -115,7 +180,10 @@ class Index:
         wanted = asking.parse(query, filters)
         if snapshot is None or not len(snapshot.ids) or k < 1:
             return []
-        vector = self._embedder.embed([wanted.text])[0] if wanted.text else None
+        vector = None
+        if wanted.text:
+            with contextlib.suppress(ModelError):  # its status says so; words find meanwhile
+                vector = snapshot.embedder.embed_question(wanted.text)
         allowed = snapshot.alive
         if wanted.filters:
             with self._vault.read() as db:
@@ -156,9 +224,12 @@ class Index:
             places = places[places >= 0]
             alive[places] = embedded[places] = False
             self._matrix.clear(places)  # nothing of a purged chunk stays in memory
-        for rows in _vectors(db, last, ids[:first][alive[:first] & ~embedded[:first]].tolist()):
+        for rows in _vectors(db, self._shelf, last, ids[:first][alive[:first] & ~embedded[:first]].tolist()):
             places = _places(ids, np.array([number for number, _ in rows], dtype=np.int64))
-            self._matrix.put(places, [blob for _, blob in rows])
+            blobs = [blob for _, blob in rows]
+            self._matrix.put(places, blobs)
+            if self.near is not None:
+                self.near.known(ids[places], blobs)
             embedded[places] = True
         self._matrix.clear(first + np.flatnonzero(~embedded[first:]))
 
@@ -180,13 +251,18 @@ class Index:
             numbers,
             alive,
             embedded,
-            self._matrix.view(len(ids)),
+            self._embedder,
+            self._view(ids),
             tuple(before.get(id(each)) or _part(each, _places(ids, each.ids)) for each in chunks),
             tuple(
                 (before.get(id(each)) if same_numbers else None) or _part(each, _places(numbers, -each.ids))
                 for each in titles
             ),
         )
+
+    def _view(self, ids: "Array") -> View:
+        exact = self._matrix.view(len(ids))
+        return exact if self.near is None else NearView(self.near, exact, ids)
 
     def _segments(self, db: "apsw.Connection") -> tuple[list[segment.Segment], list[segment.Segment]]:
         """All segments, of chunks and of documents; only new ones are read."""
@@ -217,18 +293,18 @@ def _places(ids: "Array", wanted: "Array") -> "Array":
     return np.where(ids[at] == wanted, at, -1)
 
 
-def _vectors(db: "apsw.Connection", last: int, missing: list[int]) -> Iterator[list[Any]]:
+def _vectors(db: "apsw.Connection", shelf: str, last: int, missing: list[int]) -> Iterator[list[Any]]:
     """(chunk id, vector) rows that were not read yet: all of the chunks after `last`, and of those that lacked one.
 
     These are looked up from the oldest on, as long as some are found: vectors are made in that order.
     """
-    cursor = db.execute("SELECT chunk, value FROM vector WHERE chunk > ? ORDER BY chunk", (last,))
+    cursor = db.execute(f"SELECT chunk, value FROM {shelf} WHERE chunk > ? ORDER BY chunk", (last,))
     while rows := list(islice(cursor, 4096)):
         yield rows
     for turn, at in enumerate(range(0, len(missing), _LOOK)):
         some = missing[at : at + _LOOK]
         marks = ",".join("?" * len(some))
-        rows = db.execute(f"SELECT chunk, value FROM vector WHERE chunk IN ({marks})", some).fetchall()
+        rows = db.execute(f"SELECT chunk, value FROM {shelf} WHERE chunk IN ({marks})", some).fetchall()
         if rows:
             yield rows
         elif turn >= _LOOK_AT_LEAST:

@@ -1,12 +1,12 @@
-"""Another index beside the vault: it says which chunks are near a question, by opaque ids, and nothing more is believed.
+"""Another index beside the vault: it says which chunks are near a question, by opaque ids; no more is believed.
 
 How near they are is computed from the vault's own vectors. So an index that is approximate, stale or hostile can leave
 something out, and cannot change a score, a passage or a citation; and where it is down, slow or not filled yet, exact
 search stands in. The index is filled from the vault: what it lost or has too much is found by comparing its ids.
 
 An id is AES-256 of one block: the chunk's number (8 bytes) and a keyed hash of its vector (8 bytes), under a key of the
-vault's. Blocks never repeat, so ids tell nothing, and no list is needed to read one back; a chunk whose number came back
-with another vector, as after restoring a backup, is another id.
+vault's. Blocks never repeat, so ids tell nothing, and no list is needed to read one back; a chunk whose number came
+back with another vector, as after restoring a backup, has another id.
 """
 
 import hashlib
@@ -44,6 +44,10 @@ class NearestError(StrongroomError):
     """The other index cannot be asked, or does not answer as it should."""
 
 
+class BusyError(NearestError):
+    """It cannot be asked just now, and may be in a moment."""
+
+
 class Nearest(Protocol):
     """An index of vectors under ids of 16 bytes. Every method raises NearestError. Safe to share between threads."""
 
@@ -73,8 +77,11 @@ class Nearest(Protocol):
     def held(self, ids: Sequence[bytes]) -> int:
         """How many of these it has."""
 
-    def drop(self) -> None:
-        """Remove everything."""
+    def sweep(self) -> None:
+        """Have what was removed written over, as far as that can be done from here."""
+
+    def drop(self) -> bool:
+        """Remove everything; whether it was written over before."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -145,6 +152,8 @@ class Near:
         self._connected = False
         self._complete = False
         self._tried = False
+        self._failures = 0
+        self._hint = ""
         self._why = "it is being filled from the vault"
         self._lost = 0
         self._ended = threading.Event()
@@ -173,6 +182,7 @@ class Near:
             "where": self.index.where,
             "serving": self.serves,
             "why": "" if self.serves else self._why,
+            "hint": "" if self.serves else self._hint,
             "there": there,
             "to_add": to_add,
             "lost": self._lost,
@@ -225,11 +235,19 @@ class Near:
         self._woken.set()
 
     def settled(self, seconds: float) -> bool:
-        """Wait until what is gone has left the other index, or that cannot be done now; whether it has left."""
+        """Wait until what is gone has left the other index and was written over there, or that cannot be done now;
+        whether it was done."""
         until = time.monotonic() + seconds
         while self.left() and time.monotonic() < until and not self._ended.wait(0.02):
             if not self._connected and self._tried:
-                break
+                return False
+        if not self._connected:
+            return False
+        try:
+            self.index.sweep()
+        except NearestError as error:
+            self._failed(error)
+            return False
         return not self.left()
 
     def held(self, chunks: Collection[int]) -> int:
@@ -253,9 +271,12 @@ class Near:
             raise NearestError(self._why)
         try:
             found = self.index.nearest(vector, count)
+        except BusyError:
+            raise
         except NearestError as error:
             self._failed(error)
             raise
+        self._failures = 0
         chunks, tags = self._opaque.chunks(found)
         with self._arrays:
             inside = chunks < len(self._state)
@@ -278,13 +299,11 @@ class Near:
     # --- keeping it the same ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = _RETRY_SECONDS[0]
         while not self._ended.is_set():
             try:
                 self.index.open(self.dimensions)
                 self._compare()
                 self._connected = True
-                pause = _RETRY_SECONDS[0]
                 while self._connected and not self._ended.is_set():
                     self._take_out()
                     self._fill()
@@ -297,8 +316,8 @@ class Near:
             except Exception as error:  # noqa: BLE001 - exact search stands in, and the status says why
                 self._failed(NearestError(f"{self.index.where} failed: {type(error).__name__}"))
             self._tried = True
-            self._ended.wait(pause)
-            pause = min(pause * 2, _RETRY_SECONDS[1])
+            shortest, longest = _RETRY_SECONDS
+            self._ended.wait(min(shortest * 2 ** min(self._failures, 10), longest))
 
     def _take_out(self) -> None:
         """Remove there what is gone."""
@@ -315,7 +334,8 @@ class Near:
 
     def _failed(self, error: StrongroomError) -> None:
         self._connected = self._complete = False
-        self._why = error.message
+        self._failures += 1  # until it answers a question again: one that is up, but slow, is not asked each time
+        self._why, self._hint = error.message, error.hint
         self._woken.set()
 
     def _compare(self) -> None:

@@ -53,7 +53,7 @@ class Scores:
             if snapshot.vectors.approximate:
                 words = KEYWORD * self.keyword + TITLE * self.title + _IDENTIFIER * self.identifier
                 named = best(np.where(counted & (words > 0), words, np.float32(-1)), count)
-            self.cosine = snapshot.vectors.cosines(vector, counted, named)
+            self.cosine = snapshot.embedder.on_scale(snapshot.vectors.cosines(vector, counted, named))
         meaning = _spread(self.cosine, counted)
         mix = KEYWORD * self.keyword + VECTOR * meaning + TITLE * self.title
         mix = (mix + _IDENTIFIER * self.identifier) / (1 + _IDENTIFIER)

@@ -114,8 +114,13 @@ def _ask(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=["add", "list", "use", "remove"], help="without one: list")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a .gguf file to add; else a model's name or SHA-256")
+    parser.add_argument(
+        "action", nargs="?", choices=["add", "list", "use", "remove", "embed"], help="without one: list"
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="a .gguf file to add; a folder to embed with; else a model's name"
+    )
+    parser.add_argument("--wait", action="store_true", help="embed: return when its vectors are complete and serve")
     _json(parser)
 
 
@@ -267,7 +272,9 @@ COMMANDS = (
             "ui.command_ask:ask", _ask),
     Command("model", "choose a model that writes answers", "A GGUF file that you have: `strongroom model add FILE`"
             " reads it once, keeps its SHA-256 and refuses it when it was changed. `use none` goes back to the"
-            " documents' own sentences. Nothing is ever downloaded; docs/how-to/choose-a-model.md says how to get one.",
+            " documents' own sentences. Nothing is ever downloaded; docs/how-to/choose-a-model.md says how to get one."
+            " `embed FOLDER` chooses the model that finds by meaning instead, a sentence-transformers folder, `embed"
+            " default` the one that comes with Strongroom; docs/how-to/choose-an-embedding-model.md says when.",
             "ui.command_model:model", _model),
     Command("history", "questions asked before", "`export` prints a conversation with its citations: file, page and"
             " the passage, word for word. What it prints is not encrypted any more.",

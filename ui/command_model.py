@@ -1,4 +1,4 @@
-"""Models that write answers: strongroom model add, list, use, remove."""
+"""Models that write answers: strongroom model add, list, use, remove. The one that finds: strongroom model embed."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ui import render, shown
+from ui import command_embedding, render, shown
 from ui.command_session import Given, engine
 from ui.terminal import plain, say, say_json, tell
 from vault.errors import StrongroomError
@@ -15,6 +15,8 @@ from vault.errors import StrongroomError
 def model(given: Given, options: argparse.Namespace) -> int:
     """Do what the word after `model` says; list the models without one."""
     action = options.action or "list"
+    if action == "embed":
+        return command_embedding.embed(given, options)
     wants = {"add": "FILE", "use": "NAME", "remove": "NAME"}.get(action)
     if wants and len(options.names) != 1:
         raise StrongroomError(

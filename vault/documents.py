@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from vault.records import Block, Chunk, Document, Line
+from vault.shelves import SHELVES
 
 # SQLite allows 32,766 parameters a statement; lists are cut well below that.
 _PARAMETERS = 5_000
@@ -106,7 +107,7 @@ def rewrite(
 
 
 def _add_chunks(db: apsw.Connection, number: int, chunks: Sequence[Chunk], keys: Sequence[bytes]) -> list[int]:
-    """Insert a document's chunks; one whose key is known gets the vector that is there."""
+    """Insert a document's chunks; one whose key is known gets the vectors that are there, of each model."""
     ids = []
     for piece, key in zip(chunks, keys, strict=True):
         db.execute(
@@ -114,13 +115,14 @@ def _add_chunks(db: apsw.Connection, number: int, chunks: Sequence[Chunk], keys:
             (number, piece.start, piece.end, piece.heading, key),
         )
         ids.append(db.last_insert_rowid())
-    db.execute(
-        "INSERT OR IGNORE INTO vector (chunk, value) SELECT new.id, vector.value FROM chunk AS new"
-        " JOIN chunk AS old ON old.id = (SELECT min(o.id) FROM chunk AS o JOIN vector AS v ON v.chunk = o.id"
-        "                               WHERE o.key = new.key)"
-        " JOIN vector ON vector.chunk = old.id WHERE new.document = ?",
-        (number,),
-    )
+    for shelf in SHELVES:
+        db.execute(
+            f"INSERT OR IGNORE INTO {shelf} (chunk, value) SELECT new.id, there.value FROM chunk AS new"
+            f" JOIN chunk AS old ON old.id = (SELECT min(o.id) FROM chunk AS o JOIN {shelf} AS v ON v.chunk = o.id"
+            "                               WHERE o.key = new.key)"
+            f" JOIN {shelf} AS there ON there.chunk = old.id WHERE new.document = ?",
+            (number,),
+        )
     return ids
 
 

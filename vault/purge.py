@@ -11,6 +11,7 @@ from vault import purge_list, readback
 from vault.failures import UnknownDocumentError
 from vault.needles import Needles
 from vault.readback import Check, Trace
+from vault.shelves import SHELVES
 from vault.vault import Vault
 
 RemoveFromIndex = Callable[[apsw.Connection, list[int]], object]
@@ -213,7 +214,8 @@ def _remove_rows(db: apsw.Connection, asked: int, traces: Sequence[Trace]) -> Re
     of_them = "SELECT number FROM temp.gone"
     files = [f for (f,) in db.execute(f"SELECT DISTINCT file FROM location WHERE document IN ({of_them})")]
     chunks = _count(db, f"chunk WHERE document IN ({of_them})")
-    vectors = _count(db, f"vector WHERE chunk IN (SELECT id FROM chunk WHERE document IN ({of_them}))")
+    of_chunks = f"WHERE chunk IN (SELECT id FROM chunk WHERE document IN ({of_them}))"
+    vectors = sum(_count(db, f"{shelf} {of_chunks}") for shelf in SHELVES)
     # Also the places of attachments that stay because they lie elsewhere too: those under a purged document name it.
     db.execute(f"DELETE FROM location WHERE document IN ({of_them}) OR parent IN ({of_them})")
     paths = db.changes()
@@ -260,10 +262,11 @@ def _count(db: apsw.Connection, rows: str, *parameters: object) -> int:
     return int(db.execute(f"SELECT count(*) FROM {rows}", parameters).get)
 
 
-def add_checks(vault: Vault, receipt: Receipt, checks: Iterable[Check]) -> Receipt:
-    """What was looked for outside of the vault's files afterwards, on the receipt."""
+def add_checks(vault: Vault, receipt: Receipt, checks: Iterable[Check], not_covered: Sequence[str] = ()) -> Receipt:
+    """What was looked for outside of the vault's files afterwards, on the receipt, and what that says nothing about."""
     told = (*receipt.checks, *checks)
-    whole = replace(receipt, checks=told, confirmed=not any(check.found for check in told))
+    confirmed = not any(check.found for check in told)
+    whole = replace(receipt, checks=told, confirmed=confirmed, not_covered=(*receipt.not_covered, *not_covered))
     with vault.write() as db:
         db.execute("UPDATE receipt SET body = ? WHERE at = ?", (whole.to_json(), receipt.at))
     return whole

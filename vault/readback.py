@@ -11,6 +11,7 @@ import apsw
 
 from vault import log, pages
 from vault.needles import Needles
+from vault.shelves import SHELVES
 
 if TYPE_CHECKING:
     from vault.vault import Vault
@@ -218,7 +219,7 @@ def _in_rows(db: apsw.Connection, needles: Sequence[bytes]) -> Counter[bytes]:
     """In how many rows of the remaining tables each needle stands."""
     wanted, found = Needles(needles), Counter[bytes]()
     for table in _tables(db):
-        if table in _OF_DOCUMENTS or table == "vector":
+        if table in _OF_DOCUMENTS or table in SHELVES:
             continue
         for rows in _batches(db, f'SELECT * FROM "{table}"'):
             if wanted.found_in(b"\0".join(value for row in rows for value in _texts(row))):

@@ -161,7 +161,27 @@ CREATE TABLE shred (                            -- the copy in the making: one r
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_INITIAL, _MODELS, _SHREDDING)
+# Models that find. The vectors of one lie in one of two tables, so that those of the next are made beside those that
+# serve, and a vault of before is opened without copying any: see vault/shelves.py.
+_EMBEDDERS = """
+CREATE TABLE vector_other (                     -- as `vector`, for the other model
+    chunk INTEGER PRIMARY KEY REFERENCES chunk(id) ON DELETE CASCADE,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE embedder (
+    shelf TEXT PRIMARY KEY,                     -- vector or vector_other; empty: it waits until one is free
+    digest TEXT NOT NULL,                       -- SHA-256 of its files: vectors of another are not comparable
+    path BLOB,                                  -- its folder; NULL: it came with Strongroom
+    shown TEXT NOT NULL,
+    facts TEXT NOT NULL,                        -- JSON: see retrieval/embedder.py
+    state TEXT NOT NULL,                        -- serving, coming, leaving, waiting
+    stands_in INTEGER NOT NULL DEFAULT 0,       -- coming only because the serving one cannot be had
+    added REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_INITIAL, _MODELS, _SHREDDING, _EMBEDDERS)
 
 
 def migrate(db: apsw.Connection) -> None:

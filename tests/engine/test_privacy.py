@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine import components, looks, outside
+from engine.embedding import embedding
 from engine.engine import Engine
 from engine.erasing import purge
-from engine.keeping import appearance, backup, backup_forget, embedding, passwd, recovery
+from engine.keeping import appearance, backup, backup_forget, passwd, recovery
 from engine.privacy import NOT_PROTECTED, privacy, protection, vaults_list
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR

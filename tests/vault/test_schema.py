@@ -38,7 +38,7 @@ def test_every_version_in_between_is_reached_from_a_real_vault(place):
     vault = place.open()
     with vault.write() as db:
         db.execute("INSERT INTO receipt (at, body) VALUES (1, '{}')")
-        db.execute("DROP TABLE model; DROP TABLE shred")
+        db.execute("DROP TABLE model; DROP TABLE shred; DROP TABLE vector_other; DROP TABLE embedder")
         for column in ("since", "shredded", "looked"):
             db.execute(f"ALTER TABLE receipt DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 1")

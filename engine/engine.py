@@ -26,6 +26,7 @@ from engine.shredding import Shredding
 from engine.sleeping import Sleep, boot_seconds
 from engine.zygote import Zygote
 from generation import check
+from ingest import readers
 from ingest.follow import Follower
 from ingest.pipeline import Pipeline
 from retrieval import keyword
@@ -277,6 +278,7 @@ class Engine:
         try:
             with vault.read() as db:
                 self.settings = settings.load(db)
+            self.zygote.readers = readers.chosen(self.settings.readers)
             embedder = self._embedder.get()
             models = EmbeddingModels(vault, embedder, gpu=lambda: self.settings.embedding_gpu)
             index = Index(vault, models.serving.embedder, models.serving.shelf)

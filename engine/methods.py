@@ -15,6 +15,7 @@ from engine import (
     picturing,
     privacy,
     reading,
+    rereading,
     suggesting,
     verifying,
 )
@@ -56,6 +57,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "models.add": models.add,
     "models.use": models.use,
     "models.remove": models.remove,
+    "readers": rereading.readers_list,
+    "readers.use": rereading.readers_use,
     "conversations": history.conversations,
     "conversation": history.conversation,
     "conversation.remove": history.remove,

@@ -1,7 +1,7 @@
 """What the user can set, kept in the vault."""
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import apsw
@@ -24,6 +24,8 @@ class Settings:
     """whether questions and answers are kept (encrypted)"""
     shred: bool = True
     """whether the database goes to a new key after a purge, which needs as much free space again for a while"""
+    vector_index: str = "exact"
+    """exact or chroma: which index is asked for near vectors, where no server is"""
     model: str = ""
     """SHA-256 of the model that writes answers; empty: none, answers are the documents' own sentences"""
     answer_mode: str = "model"
@@ -36,11 +38,13 @@ class Settings:
     model_gpu: bool = False
     """whether the model's process may use a graphics card: on Linux that opens the card's device files to it, and the
     files of programs for reading"""
+    readers: dict[str, str] = field(default_factory=dict)
+    """which reader reads a format, by name, where it is not the default: see ingest/readers.py"""
 
 
 def load(db: apsw.Connection) -> Settings:
     """The settings as the vault has them."""
-    known = {field.name for field in fields(Settings)}
+    known = {each.name for each in fields(Settings)}
     return Settings(
         **{key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting") if key in known}
     )
@@ -59,16 +63,39 @@ def change(db: apsw.Connection, settings: Settings, key: str, value: Any) -> Set
 _CHOICES = {"answer_mode": ("model", "extractive")}
 
 
+def choose_index(db: apsw.Connection, settings: Settings, kind: str) -> Settings:
+    """Set the vector index, within the caller's transaction, which has made sure that there is one."""
+    db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('vector_index', ?)", (json.dumps(kind),))
+    return replace(settings, vector_index=kind)
+
+
 def choose_model(db: apsw.Connection, settings: Settings, sha256: str) -> Settings:
     """Set the model, within the caller's transaction, which has made sure that it is one of those that were added."""
     db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('model', ?)", (json.dumps(sha256),))
     return replace(settings, model=sha256)
 
 
+def choose_reader(db: apsw.Connection, settings: Settings, kind: str, reader: str) -> Settings:
+    """Set the reader of a format, within the caller's transaction, which has made sure that there is one; empty for the
+    default."""
+    readers = {
+        **{each: name for each, name in settings.readers.items() if each != kind},
+        **({kind: reader} if reader else {}),
+    }
+    db.execute("INSERT OR REPLACE INTO setting (key, value) VALUES ('readers', ?)", (json.dumps(readers),))
+    return replace(settings, readers=readers)
+
+
 def _checked(key: str, value: Any, kind: type) -> Any:
+    if kind is dict:
+        raise StrongroomError(f"{key} cannot be set by itself", "`strongroom reader FORMAT NAME` chooses a reader")
     if kind is str:
         if key not in _CHOICES:
-            raise StrongroomError(f"{key} cannot be set by itself", "`strongroom model use NAME` chooses a model")
+            how = {
+                "model": "`strongroom model use NAME` chooses a model",
+                "vector_index": "`strongroom vectors exact` or `chroma` chooses one",
+            }
+            raise StrongroomError(f"{key} cannot be set by itself", how[key])
         if value not in _CHOICES[key]:
             raise StrongroomError(f"{key} cannot be {value!r}", f"it is {' or '.join(_CHOICES[key])}")
         return value

@@ -44,9 +44,10 @@ class Work:
 
 
 def _parsed(file: BinaryIO, asked: Request, parse: "Parse") -> "Iterator[bytes]":
-    from ingest import registry
+    from ingest import readers, registry
 
-    for each in parse(file, asked.name, registry.Context(name=asked.name)):
+    chosen = options(asked).get("readers", {})
+    for each in parse(file, asked.name, registry.Context(name=asked.name, readers=readers.chosen(chosen))):
         yield wire.encode(each)
 
 

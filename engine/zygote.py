@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engine import job as jobs
@@ -51,6 +51,8 @@ class Zygote:
         self._report: dict[str, Any] | None = None
         self._parent = os.getpid()
         self.pid = pid
+        self.readers: Mapping[str, str] = {}
+        """which reader reads a format where it is not the default, for every file that is parsed from now on"""
 
     @classmethod
     def start(cls, load: "Callable[[], worker.Parse] | None" = None) -> "Zygote":
@@ -112,7 +114,7 @@ class Zygote:
         if on_hash:
             on_hash(expected)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        job = self.begin("parse", descriptor, name)
+        job = self.begin("parse", descriptor, name, {"readers": dict(self.readers)} if self.readers else None)
         try:
             yield from _checked(job, expected, before.st_size, wall_seconds)
         except _OtherHashError as error:

@@ -48,6 +48,10 @@ Content-Type: text/html
 """
 
 
+_loaded: set[str] = set()
+"""readers that were imported, or could not be"""
+
+
 def become_zygote(parent: int, control: int, load: "Callable[[], worker.Parse]") -> NoReturn:
     """Turn this fork into the zygote: import the parsers, lock, serve until the control socket is closed."""
     code = 1
@@ -111,6 +115,22 @@ def load_parsers() -> "worker.Parse":
     return registry.parse
 
 
+def load_readers(asked: request.Request) -> None:
+    """Import the readers that the request names, the first time that one does, so that no worker has to.
+
+    The process is locked by now, and may still read its own program: a library that would report its import cannot. One
+    that is not installed, or fails, is left to the worker, which says so of its file.
+    """
+    from ingest import readers
+
+    for name in set(readers.chosen(worker.options(asked).get("readers", {})).values()) - _loaded:
+        _loaded.add(name)
+        with contextlib.suppress(Exception):
+            readers.module(name).prepare()
+        gc.collect()
+        gc.freeze()
+
+
 def _load_codecs() -> None:
     """Import what a worker, which can open no file, would import later."""
     import encodings
@@ -144,6 +164,8 @@ def _serve(control: socket.socket, parse: "worker.Parse") -> None:
                     for pid in running.values():
                         os.kill(pid, signal.SIGKILL)
                     return
+                if asked.kind == "parse":
+                    load_readers(asked)
                 pid = os.fork()
                 if pid == 0:
                     if asked.kind == "write":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from ingest import mail_attachments, mail_document, mail_headers, mail_mime, mail_parts, registry
+from ingest import mail_attachments, mail_document, mail_headers, mail_mime, mail_parts, readers, registry
 from ingest.mail_document import Body, Mail
 from ingest.registry import Context
 from vault.records import Document, Problem
@@ -53,11 +53,23 @@ def message(
         part=context.part,
         parent=context.parent,
     )
+    if (reader := context.readers.get("mail")) and not page and not context.wanted:
+        mail = _read_by(reader, data, mail)
     made = mail_document.document(mail)
+    if mail.reader:
+        made = replace(made, metadata={**made.metadata, readers.MARK: mail.reader})
     yield _as_page(made, mail) if page else made
     for complaint in found.complaints:
         yield Problem(context.part, complaint)
     yield from mail_attachments.read(found.attachments, identity, context)
+
+
+def _read_by(reader: str, data: bytes, mail: Mail) -> Mail:
+    """Return the mail with the reader's words in the place of the default's."""
+    answers = bool(mail.in_reply_to or mail.references)
+    bodies, note = readers.module(reader).bodies(data, mail.bodies, mail.subject, answers=answers)
+    notes = (*mail.notes, note) if note else mail.notes
+    return replace(mail, bodies=tuple(bodies), notes=notes, reader="" if note or not bodies else reader)
 
 
 def _as_page(made: Document, mail: Mail) -> Document:

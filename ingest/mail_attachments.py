@@ -38,7 +38,7 @@ def read(attachments: Sequence[Attached], parent: str, context: Context) -> Iter
         content = attached.data()
         if content:
             file = io.BytesIO(content)
-            yield from registry.parse(file, _hint(file, attached, part), inside)
+            yield from registry.parse(file, _hint(file, attached, part, context), inside)
 
 
 def names(attachments: Sequence[Attached]) -> list[str]:
@@ -57,7 +57,7 @@ def names(attachments: Sequence[Attached]) -> list[str]:
     return found
 
 
-def _hint(file: io.BytesIO, attached: Attached, part: str) -> str:
+def _hint(file: io.BytesIO, attached: Attached, part: str, context: Context) -> str:
     """Return the name by which the registry recognises the attachment, with what its media type adds."""
     name = attached.name or part
     if attached.kind in _MESSAGES:
@@ -66,7 +66,9 @@ def _hint(file: io.BytesIO, attached: Attached, part: str) -> str:
         return part + _EXTENSIONS.get(attached.kind, "")
     if attached.kind.startswith("text/"):
         try:
-            registry.recognise(file, name)
+            found = registry.recognise(file, name)
+            if not found.module and found.name not in context.readers:
+                return f"{name}.txt"
         except registry.UnsupportedError:
             return f"{name}.txt"  # a name that says nothing, and a sender who says that it is text
         except registry.UnreadableError:

@@ -61,6 +61,8 @@ class Mail:
     attachments: tuple[str, ...] = ()
     """names"""
     notes: tuple[str, ...] = ()
+    reader: str = ""
+    """which reader the bodies are of, where it is not the default"""
     part: str = ""
     parent: str = ""
 

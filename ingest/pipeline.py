@@ -25,6 +25,7 @@ from ingest.embedding import Embedding
 from ingest.outcome import Finished, Read, summary
 from ingest.pictures import FOREIGN, PictureReader
 from ingest.prepare import Prepared, language, prepared
+from ingest.readers import MARK
 from ingest.registry import UnreadableError, UnsupportedError
 from ingest.work import Work
 from retrieval import keyword
@@ -240,12 +241,17 @@ class Pipeline:
     def _prepare(self, file: int, document: Document, name: str) -> Read:
         with self.vault.read() as db:
             known = documents.find(db, document.id)
-            frozen = db.execute(
-                "SELECT prefix FROM document JOIN location ON location.document = number WHERE file = ? AND part = ?"
-                " AND document.message_id IS NULL",
-                (file, document.part),
-            ).get
-        if known is not None:  # only its place is new
+            same = known is not None and _reader(db, known) == document.metadata.get(MARK, "")
+            before = db.execute("SELECT prefix FROM document WHERE number = ?", (known,)).get
+            frozen = (
+                before
+                or db.execute(
+                    "SELECT prefix FROM document JOIN location ON location.document = number"
+                    " WHERE file = ? AND part = ? AND document.message_id IS NULL",
+                    (file, document.part),
+                ).get
+            )
+        if same:  # only its place is new
             return Read(file, document, Prepared("", language=language(self.work.serving.embedder, document)))
         prefix = frozen or chunking.prefix(document, name)
         return Read(file, document, prepared(self.embedder, self.work.serving.embedder, document, prefix))
@@ -286,7 +292,7 @@ class Pipeline:
         with self.work.writing() as (db, removed):
             for each in batch:
                 if isinstance(each, Read):
-                    indexed += self._store_document(db, each)
+                    indexed += self._store_document(db, each, removed)
                 else:
                     removed.update(self._store_outcome(db, each))
             keyword.add(db, [(number, words) for number, words in indexed if number not in removed])
@@ -304,7 +310,7 @@ class Pipeline:
                     self.progress.finished += each.file not in self._embedding.files
             self.work.changed.notify_all()
 
-    def _store_document(self, db: apsw.Connection, read: Read) -> list[tuple[int, str]]:
+    def _store_document(self, db: apsw.Connection, read: Read, removed: set[int]) -> list[tuple[int, str]]:
         document = read.document
         if db.execute("SELECT 1 FROM file WHERE id = ?", (read.file,)).get is None:
             return []  # its folder was removed meanwhile
@@ -325,6 +331,14 @@ class Pipeline:
             indexed = list(zip(ids, ready.words, strict=True))
             if document.picture_pages:
                 self._scans.append(number)
+        elif read.ready.prefix and _reader(db, number) != document.metadata.get(MARK, ""):
+            ready = read.ready  # another reader's words take the place of those that are there
+            gone, ids = documents.rewrite(
+                db, number, document, prefix=ready.prefix, chunks=ready.chunks, keys=ready.keys, language=ready.language
+            )
+            keyword.remove(db, {*gone, -number})
+            removed.update(gone)
+            indexed = list(zip(ids, ready.words, strict=True))
         parent = documents.find(db, document.parent) if document.parent else None
         if displaced := documents.place(db, read.file, document.part, number, parent):
             # An mbox's mail may only have changed its part: it is let go when the whole file has been read.
@@ -393,6 +407,13 @@ def _let_go(db: apsw.Connection, numbers: Collection[int]) -> set[int]:
     keyword.remove(db, {*removed, *(-number for number in gone)})
     keyword.describe(db, set(numbers) - set(gone))
     return removed
+
+
+def _reader(db: apsw.Connection, number: int) -> str:
+    """The reader that a document's text is of; empty for the default."""
+    return str(
+        db.execute(f"SELECT json_extract(metadata, '$.{MARK}') FROM document WHERE number = ?", (number,)).get or ""
+    )
 
 
 def _same_format(vault: Vault, twin: int, path: bytes) -> bool:

@@ -7,10 +7,11 @@ it that no failure is silent and none of a part stops the whole.
 import hashlib
 import importlib
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Protocol, cast
 
+from ingest import readers
 from vault.errors import StrongroomError
 from vault.records import Block, Document, Problem
 
@@ -53,11 +54,13 @@ class Context:
     """0 for the file itself, 1 for its attachments, …; beyond `MAX_DEPTH` nothing is read"""
     wanted: str = ""
     """the one part that is looked for; all that do not lie around it are passed over. Empty: everything is read"""
+    readers: Mapping[str, str] = field(default_factory=dict)
+    """which reader is to read a format, by name, where it is not the default: see `ingest.readers`"""
 
     def inside(self, part: str, parent: str) -> "Context":
         """Return the context of one attachment: `part` is its name or number inside this one."""
         joined = f"{self.part}/{part}" if self.part else part
-        return Context(self.name, joined, parent, self.depth + 1, self.wanted)
+        return Context(self.name, joined, parent, self.depth + 1, self.wanted, self.readers)
 
     def passed_over(self) -> bool:
         """Whether another part is looked for that does not lie in this one."""
@@ -93,6 +96,7 @@ class Format:
 
 _HEIC = "a picture of a kind that is not read; save it as JPEG or PDF"
 _ARCHIVE = "an archive; unpack it into a watched folder to have it read"
+_XML = "a file of XML, which the default reader does not read; `strongroom reader xml unstructured` has it read"
 _OPEN = "application/vnd.openxmlformats-officedocument."
 _ODF = "application/vnd.oasis.opendocument."
 
@@ -115,6 +119,7 @@ FORMATS: tuple[Format, ...] = (
     Format("xls", "ingest.tables", "application/vnd.ms-excel", (".xls", ".xlt")),
     Format("html", "ingest.web", "text/html", (".html", ".htm", ".xhtml")),
     Format("mht", "ingest.mail", "multipart/related", (".mht", ".mhtml")),
+    Format("xml", "", "application/xml", (".xml",), (), _XML),
     Format("markdown", "ingest.text", "text/markdown", (".md", ".markdown")),
     Format("text", "ingest.text", "text/plain", (".txt", ".text", ".log", ".rst", ".org")),
     Format("csv", "ingest.tables", "text/csv", (".csv",)),
@@ -161,9 +166,9 @@ def parse(file: BinaryIO, name: str, context: Context) -> Iterator[Document | Pr
         file.seek(0)
         raise ReachedError(file.read(), name)
     try:
-        module = _module(recognise(file, name), context.depth)
+        found = recognise(file, name)
         file.seek(0)
-        for each in module.parse(file, name, context):
+        for each in _reading(found, file, name, context):
             yield _bounded(each) if isinstance(each, Document) else each
     except (UnreadableError, UnsupportedError) as error:
         if context.depth == 0:
@@ -266,12 +271,35 @@ def preload() -> None:
             warm()
 
 
+def own_parser(name: str) -> Parser | None:
+    """Return the default's parser of a format, None where it has none."""
+    module = _BY_NAME[name].module
+    return cast("Parser", importlib.import_module(module)) if module else None
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a format."""
+    return _BY_NAME[name].media_type
+
+
+def _reading(found: Format, file: BinaryIO, name: str, context: Context) -> Iterator[Document | Problem]:
+    """Return what reads the file: the reader that was chosen for its format, or the default.
+
+    A mail's header and parts are the default's in any case, which asks the reader for the words: see `mail.message`.
+    """
+    chosen = context.readers.get(found.name, "")
+    if chosen and found.name != "mail" and not context.wanted and context.depth <= MAX_DEPTH:
+        return readers.module(chosen).read(found.name, file, name, context)
+    return _module(found, context.depth).parse(file, name, context)
+
+
 def _module(found: Format, depth: int) -> Parser:
     if depth > MAX_DEPTH:
         raise UnsupportedError(f"attachments are read {MAX_DEPTH} levels deep, this one lies deeper")
-    if not found.module:
+    parser = own_parser(found.name)
+    if parser is None:
         raise UnsupportedError(found.reason)
-    return cast("Parser", importlib.import_module(found.module))
+    return parser
 
 
 def _extension(name: str) -> str:

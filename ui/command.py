@@ -124,6 +124,12 @@ def _model(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _reader(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("format", nargs="?", metavar="FORMAT", help="html, mail, docx or xml; without one: list")
+    parser.add_argument("reader", nargs="?", metavar="READER", help="unstructured or default")
+    _json(parser)
+
+
 def _history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", nargs="?", choices=["list", "search", "show", "remove", "export"], help="without one: list"
@@ -276,6 +282,11 @@ COMMANDS = (
             " `embed FOLDER` chooses the model that finds by meaning instead, a sentence-transformers folder, `embed"
             " default` the one that comes with Strongroom; docs/how-to/choose-an-embedding-model.md says when.",
             "ui.command_model:model", _model),
+    Command("reader", "choose what reads a format", "`unstructured` needs the extra of that name. The files of the"
+            " format are read again; until then what was read of them before is found. Formats for which unstructured"
+            " would start another program, or fetch a model, stay with the default: the list says why."
+            " docs/how-to/choose-a-reader.md says which reader loses what.",
+            "ui.command_reader:reader", _reader),
     Command("history", "questions asked before", "`export` prints a conversation with its citations: file, page and"
             " the passage, word for word. What it prints is not encrypted any more.",
             "ui.command_history:history", _history),

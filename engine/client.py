@@ -133,18 +133,21 @@ def connect(vault_folder: Path, state_folder: Path) -> Client | None:
 
 
 @contextlib.contextmanager
-def in_process(vault_folder: Path, state_folder: Path, *, writable: Sequence[Path] = ()) -> Iterator[LocalClient]:
+def in_process(
+    vault_folder: Path, state_folder: Path, *, writable: Sequence[Path] = (), config_folder: Path | None = None
+) -> Iterator[LocalClient]:
     """Run an engine in this process for as long as the context lasts.
 
     Call it from the main thread, before there are others and before the passphrase is read: a zygote is forked, then
     this process is locked for good, as an engine is. It may then write to the vault, the state folder and
-    `writable`, and start nothing. Raises EngineRunningError if one runs meanwhile, LockError.
+    `writable`, and start nothing. `config_folder` may hold the address of a server of the user's. Raises
+    EngineRunningError if one runs meanwhile, LockError.
     """
     from engine import serving
     from engine.methods import METHODS
 
     with (
         rendezvous.claim(vault_folder, state_folder),
-        serving.engine_here(vault_folder, state_folder, writable) as engine,
+        serving.engine_here(vault_folder, state_folder, writable, config_folder) as engine,
     ):
         yield LocalClient(METHODS, engine)

@@ -17,8 +17,9 @@ from typing import Any
 
 import apsw
 
-from engine import listing, looks, settings
+from engine import listing, looks, settings, vector_index
 from engine.answering import Answering
+from engine.connector import Elsewhere
 from engine.drawn import Drawn
 from engine.embedding_models import EmbeddingModels
 from engine.loading import Loading, on_battery
@@ -83,6 +84,8 @@ class Engine:
         self.ended = threading.Event()
         """set when the process should end, which is how the memory of an open vault is given back"""
         self.zygote = zygote
+        self.elsewhere: Elsewhere | None = None
+        """a server of the user's that may hold vectors: see engine/vector_index.py"""
         self.held: dict[str, dict[str, Any]] = {}
         """what holds this process and those it asks, by name: see engine/privacy.py"""
         self._now = now
@@ -140,6 +143,7 @@ class Engine:
             "shredding": self._open.shredding.status(),
             "chunks": self._open.index.chunks,
             "vectors": self._open.index.vectors,
+            "index": vector_index.status(self, self._open.index),
             "to_do": to_do,
             "scanning": self._open.follower.scanning(),
             "current": sorted(progress.current.values()),
@@ -207,6 +211,7 @@ class Engine:
             opened.follower.stop()
             opened.shredding.stop()
             opened.pipeline.stop()
+            opened.index.use(None)
             opened.vault.close()
 
     # --- folders and files ------------------------------------------------------------------------------------------
@@ -283,6 +288,7 @@ class Engine:
             models = EmbeddingModels(vault, embedder, gpu=lambda: self.settings.embedding_gpu)
             index = Index(vault, models.serving.embedder, models.serving.shelf)
             index.refresh()
+            vector_index.begin(self, vault, index)
             pipeline = Pipeline(vault, index, embedder, self.zygote, pause=self._reason_to_pause)
             models.attach(pipeline.work, index)
             follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))

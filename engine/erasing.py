@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from engine import erased, listing
+from engine import erased, listing, vector_index
 from engine.engine import Engine, Notify, Open, silent
 from ingest import registry
 from retrieval import keyword
@@ -97,7 +97,8 @@ def _purge(engine: Engine, opened: Open, ids: list[str]) -> dict[str, Any]:
         Check("passages", "the indexes in the engine's memory", len(removed), opened.index.finds(removed)),
         Check("pictures of its pages", "the engine's memory", len(gone), engine.drawn.holds(gone)),
     )
-    purging.add_checks(opened.vault, receipt, checks)
+    elsewhere, kept = vector_index.read_back(opened.index, removed)
+    purging.add_checks(opened.vault, receipt, (*checks, *elsewhere), kept)
     opened.shredding.look()
     return next(row for row in _receipts(opened, limit=20) if row["at"] == receipt.at)
 

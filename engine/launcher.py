@@ -25,6 +25,8 @@ from typing import Any
 
 from engine import lock, places, rendezvous, vaults
 from engine.children import REFUSED, fork_child, fork_plainly
+from engine.connector import Connector, Elsewhere
+from engine.connector import begin as begin_connector
 from engine.delivering import Deliveries
 from engine.show import Shown, show_file
 from engine.zygote import Zygote
@@ -50,6 +52,7 @@ class _Life:
     """to the engine: see serving.Line"""
     tokens: socket.socket | None
     """to the page: one-time tokens, one a line; from it: see engine/delivering.py"""
+    connector: Connector | None
     began: float = field(default_factory=monotonic)
     ready: bool = False
     ending: bool = False
@@ -69,6 +72,7 @@ class _Stand:
     """makes the browsers' cookies, so that a page that was started anew knows them"""
     wake: int
     shown: Shown
+    config: Path | None
     going_to: places.Place | None = None
     """where the next life is another vault's"""
     deliveries: Deliveries = field(default_factory=Deliveries)
@@ -101,12 +105,14 @@ def launch(
     port: int | None = None,
     browser: bool = False,
     on_ready: Callable[[str], None] = lambda _url: None,
+    config_folder: Path | None = None,
 ) -> None:
     """Run engine and, if wanted, page until SIGTERM, SIGINT or SIGHUP.
 
     `port` None lets the system choose one. `on_ready` is told the one-time address of the page (empty without one)
     once the engine answers; it runs in a process of its own, so that what it knows (a passphrase for an unattended
-    start, say) does not stay in this one. `browser` shows the page.
+    start, say) does not stay in this one. `browser` shows the page. `config_folder` may hold the address of a server
+    of the user's (engine/server_address.py).
 
     Raises EngineRunningError, GaveUpError, StrongroomError for a port that is taken.
     """
@@ -121,6 +127,7 @@ def launch(
             key=secrets.token_bytes(32),
             wake=wake,
             shown=Shown(state_folder),
+            config=config_folder,
         )
         stack.callback(stand.leave)
         stand.web = stack.enter_context(rendezvous.listen_for_browsers(port)) if page else None
@@ -160,13 +167,17 @@ def _begin(stand: _Stand) -> _Life:
     """Fork zygote, engine and page, in this order: none has what the next one gets."""
     own_line, engine_line = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     zygote = Zygote.start()
+    connector, elsewhere = begin_connector(stand.config, stand.place.vault, stand.own_folders())
+    kept = [stand.place.claim, stand.place.listener.fileno(), engine_line.fileno(), zygote.fileno()]
     engine = fork_child(
-        lambda: _engine(stand, zygote, engine_line),
-        keep=[stand.place.claim, stand.place.listener.fileno(), engine_line.fileno(), zygote.fileno()],
+        lambda: _engine(stand, zygote, engine_line, elsewhere),
+        keep=[*kept, *([elsewhere.line.fileno()] if elsewhere and elsewhere.line else [])],
     )
     zygote.let_go()
     engine_line.close()
-    life = _Life(zygote.pid, engine, None, own_line, None)
+    if elsewhere and elsewhere.line:
+        elsewhere.line.close()
+    life = _Life(zygote.pid, engine, None, own_line, None, connector)
     if stand.web is not None:
         _begin_page(stand, life)
     return life
@@ -187,10 +198,10 @@ def _begin_page(stand: _Stand, life: _Life) -> None:
     life.tokens = own_tokens
 
 
-def _engine(stand: _Stand, zygote: Zygote, line: socket.socket) -> None:
+def _engine(stand: _Stand, zygote: Zygote, line: socket.socket, elsewhere: Elsewhere | None) -> None:
     from engine import serving
 
-    serving.run_engine(stand.place.listener, (), zygote, (stand.place.vault, stand.state), line)
+    serving.run_engine(stand.place.listener, (), zygote, (stand.place.vault, stand.state), line, elsewhere)
 
 
 def _page(stand: _Stand, web: socket.socket, connection: socket.socket, tokens: socket.socket) -> None:
@@ -220,11 +231,16 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
     poll = select.poll()
     poll.register(stand.wake, select.POLLIN)
     poll.register(life.line, select.POLLIN)
+    if life.connector:
+        poll.register(life.connector.line, select.POLLIN)
     page_ends = 0
     while True:
         for descriptor, _ in poll.poll(1000):
             if descriptor == stand.wake:
                 _read_signals(stand)
+            elif life.connector and descriptor == life.connector.line.fileno():
+                if not life.connector.heard():
+                    poll.unregister(life.connector.line)
             elif not _listen(stand, life):
                 poll.unregister(life.line)
         stand.shown.remove_redirects()
@@ -232,6 +248,8 @@ def _follow(stand: _Stand, life: _Life, to_tell: tuple[Callable[[str], None], bo
             _tell(stand, life, *to_tell)
             to_tell = None
         for pid, status in _ended():
+            if life.connector:
+                life.connector.ended(pid)
             if pid == life.engine:
                 life.engine = 0
                 return os.waitstatus_to_exitcode(status)
@@ -258,10 +276,11 @@ def _end(life: _Life) -> None:
     life.line.close()
     if life.tokens is not None:
         life.tokens.close()
+    others = life.connector.close() if life.connector else ()
     for pid in (life.page, life.engine):
         if pid:
             os.kill(pid, signal.SIGTERM)
-    for pid in (life.page, life.engine, life.zygote):  # the zygote ends when the engine has let go of it
+    for pid in (life.page, life.engine, *others, life.zygote):  # the zygote ends when the engine has let go of it
         if pid:
             _await_end(pid, until)
 

@@ -28,7 +28,7 @@ from engine import landlock, seccomp
 from engine.seccomp import Check, Rule
 from vault.errors import StrongroomError
 
-Profile = Literal["engine", "page", "zygote", "worker", "writer"]
+Profile = Literal["engine", "page", "zygote", "worker", "writer", "connector"]
 
 DEVICES = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri", "/dev/dri/renderD*", "/dev/kfd")
 """What the drivers of graphics cards open to compute, as patterns; of a folder, only its list is read. The nodes
@@ -169,6 +169,10 @@ def _profile(profile: Profile) -> tuple[tuple[str, ...], dict[str, Rule]]:
             del rules["kill"], rules["tgkill"]
         case "worker":
             refused += (*_MODES, *_WATCHES, *_NO_SOCKETS)
+        case "connector":
+            # It speaks over connections that it is handed: it takes descriptors, and gives none to anybody.
+            refused += (*_MODES, *_WATCHES, "socketpair", "accept", "accept4", "listen", "setsockopt", "sendmsg")
+            refused += ("sendmmsg",)
         case "writer":
             refused += (*_MODES, *_WATCHES, *_NO_SOCKETS)
             # ARCH_REQ_XCOMP_PERM, for AMX: llama.cpp crashes with it on some machines (its issue 20824), and computes

@@ -35,6 +35,7 @@ _PROFILES = {
     "zygote": _PROFILE.replace("(deny signal (target others))\n", "") + _NO_WRITING,
     "worker": _PROFILE + _NO_FORK + _NO_FILES,
     "writer": _PROFILE + _NO_FORK + _NO_FILES,
+    "connector": _PROFILE + _NO_FORK + _NO_WRITING,
 }
 
 _MISSING = (

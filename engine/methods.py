@@ -17,6 +17,7 @@ from engine import (
     reading,
     rereading,
     suggesting,
+    vector_methods,
     verifying,
 )
 from engine.engine import Engine
@@ -84,6 +85,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "verify.vault": verifying.vault_rows,
     "verify.keep": verifying.keep,
     "verify.last": verifying.last,
+    "vectors": vector_methods.vectors,
+    "vectors.use": vector_methods.use,
     "appearance": keeping.appearance,
     "embedding": embedding.embedding,
     "embedding.use": embedding.embedding_use,

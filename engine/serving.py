@@ -19,11 +19,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import lock, protocol, rendezvous
+from engine import lock, protocol, rendezvous, vaults
+from engine.connector import begin as begin_connector
 from engine.zygote import Zygote
 from vault.errors import StrongroomError
 
 if TYPE_CHECKING:
+    from engine.connector import Elsewhere
     from engine.engine import Engine
 
 _LOOK_SECONDS = 0.1  # between two looks at whether a backup has been put in its place
@@ -57,22 +59,23 @@ class Line:
         return answer
 
 
-def run_engine(
+def run_engine(  # noqa: PLR0917 - what one process is given
     listener: socket.socket,
     connections: Sequence[socket.socket],
     zygote: Zygote,
     folders: tuple[Path, Path],
     launcher: socket.socket,
+    elsewhere: "Elsewhere | None" = None,
 ) -> None:
     """Be the engine's process: serve until `lock`, or until SIGTERM.
 
     `listener` is the Unix socket, `connections` are served from the start, `folders` are the vault's and the user's
-    state folder, `launcher` is this end of its line.
+    state folder, `launcher` is this end of its line, `elsewhere` a server of the user's.
     Raises LockError, and StrongroomError where the zygote did not start.
     """
     line = Line(launcher)
     hide_messages()
-    with _locked(zygote, *folders, ()) as engine:
+    with _locked(zygote, *folders, (), elsewhere) as engine:
         signal.signal(signal.SIGTERM, lambda *_: engine.ended.set())
         for left in folders[1].glob(f"*{_staged(*folders)}*"):  # by an engine of this vault that was killed at it
             shutil.rmtree(left, ignore_errors=True)
@@ -86,18 +89,30 @@ def run_engine(
 
 
 @contextlib.contextmanager
-def engine_here(vault_folder: Path, state_folder: Path, writable: Sequence[Path]) -> Iterator["Engine"]:
-    """Fork a zygote, lock this process as an engine is, and have an engine for as long as the context lasts."""
+def engine_here(
+    vault_folder: Path, state_folder: Path, writable: Sequence[Path], config_folder: Path | None = None
+) -> Iterator["Engine"]:
+    """Fork a zygote, and a connector where the user chose a server, lock this process as an engine is, and have an
+    engine for as long as the context lasts."""
     zygote = Zygote.start()
+    own = [*(each.path for each in vaults.beside(vault_folder)), state_folder, *writable]
+    connector, elsewhere = begin_connector(config_folder, vault_folder, own)
+    if connector:
+        connector.dial()  # the only time: a process that is locked can have nobody connect
+        connector.line.close()
     try:
-        with _locked(zygote, vault_folder, state_folder, writable) as engine:
+        with _locked(zygote, vault_folder, state_folder, writable, elsewhere) as engine:
             yield engine
     finally:
+        if elsewhere and elsewhere.line:
+            elsewhere.line.close()
         zygote.close()
 
 
 @contextlib.contextmanager
-def _locked(zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path]) -> Iterator["Engine"]:
+def _locked(
+    zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Sequence[Path], elsewhere: "Elsewhere | None"
+) -> Iterator["Engine"]:
     folders = [vault_folder, state_folder, *writable]
     if not vault_folder.exists():  # Landlock's rules are for folders that are there
         vault_folder.mkdir(parents=True, mode=0o700)
@@ -108,6 +123,7 @@ def _locked(zygote: Zygote, vault_folder: Path, state_folder: Path, writable: Se
 
     engine = Engine(vault_folder, state_folder, zygote)
     engine.held["engine"] = privacy.held(report)
+    engine.elsewhere = elsewhere
     try:
         yield engine
     finally:

@@ -4,18 +4,23 @@ Its client is made without a folder; tried with strace, under the lock: it write
 within the process. Its telemetry is off all the same. It gets ids and vectors, no text and no metadata.
 """
 
+import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from retrieval.nearest import NearestError
+from retrieval.nearest import ID_BYTES, NearestError
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
-CONFIGURATION = {"hnsw": {"space": "ip", "ef_construction": 200, "ef_search": 400, "max_neighbors": 24}}
+SYNC = 1_000
+"""changes after which Chroma brings its index up to its log, and a server writes it to its disk"""
+CONFIGURATION = {
+    "hnsw": {"space": "ip", "ef_construction": 200, "ef_search": 400, "max_neighbors": 24, "sync_threshold": SYNC}
+}
 """of a collection, here and on a server. Vectors are unit vectors; more is looked at than by default, for recall:
 bench/vector_index.py measures it"""
 _NAME = "vectors"
@@ -65,15 +70,17 @@ class InMemory:
             self._ask("upsert", ids=names, embeddings=vectors[at : at + _PAGE])
 
     def remove(self, ids: Sequence[bytes]) -> None:
-        """Remove these: first each is overwritten by another vector, because what is deleted stays in the index."""
-        import numpy as np
-
+        """Remove these: first each is overwritten by a blank one, because what is deleted stays in the index."""
         there: list[str] = self._ask("get", ids=[each.hex() for each in ids], include=[])["ids"]
         if there:
-            blank = np.zeros((len(there), self._dimensions), dtype=np.float32)
-            blank[:, 0] = 1
-            self._ask("update", ids=there, embeddings=blank)
+            self._ask("update", ids=there, embeddings=self._blank(len(there)))
             self._ask("delete", ids=there)
+
+    def sweep(self) -> None:
+        """Put in blank vectors until what was removed is written over, and take them out."""
+        names = [secrets.token_hex(ID_BYTES) for _ in range(SYNC + 100)]
+        self._ask("upsert", ids=names, embeddings=self._blank(len(names)))
+        self._ask("delete", ids=names)
 
     def nearest(self, vector: "Array", count: int) -> list[bytes]:
         """The nearest ids."""
@@ -84,13 +91,21 @@ class InMemory:
         """How many of these it has."""
         return len(self._ask("get", ids=[each.hex() for each in ids], include=[])["ids"]) if ids else 0
 
-    def drop(self) -> None:
-        """Remove everything."""
+    def drop(self) -> bool:
+        """Remove everything. Its memory is given back, not written over."""
         if self._client is not None:
             self._client.delete_collection(_NAME)
+        return False
 
     def close(self) -> None:
         """Nothing: it ends with the process."""
+
+    def _blank(self, count: int) -> "Array":
+        import numpy as np
+
+        blank = np.zeros((count, self._dimensions), dtype=np.float32)
+        blank[:, 0] = 1
+        return blank
 
     def _ask(self, name: str, **arguments: Any) -> Any:
         try:

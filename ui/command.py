@@ -113,6 +113,12 @@ def _ask(parser: argparse.ArgumentParser) -> None:
     _filters(parser)
 
 
+def _vectors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("index", nargs="?", choices=["exact", "chroma", "server"], help="without one: say what is used")
+    parser.add_argument("address", nargs="?", metavar="ADDRESS", help="of a server: http://HOST:PORT, https://HOST:PORT")
+    _json(parser)
+
+
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", nargs="?", choices=["add", "list", "use", "remove", "embed"], help="without one: list"
@@ -282,6 +288,10 @@ COMMANDS = (
             " `embed FOLDER` chooses the model that finds by meaning instead, a sentence-transformers folder, `embed"
             " default` the one that comes with Strongroom; docs/how-to/choose-an-embedding-model.md says when.",
             "ui.command_model:model", _model),
+    Command("vectors", "choose how near passages are found", "`exact` compares all, in memory, which is the default."
+            " `chroma` asks Chroma in the engine's memory. `server ADDRESS` asks a Chroma server that you run: vectors"
+            " then leave this machine, so it wants a sentence typed; docs/how-to/use-chroma.md says what for.",
+            "ui.command_vectors:vectors", _vectors),
     Command("reader", "choose what reads a format", "`unstructured` needs the extra of that name. The files of the"
             " format are read again; until then what was read of them before is found. Formats for which unstructured"
             " would start another program, or fetch a model, stay with the default: the list says why."

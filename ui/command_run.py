@@ -59,7 +59,15 @@ def _serve(given: Given, options: argparse.Namespace, *, browser: bool) -> int:
 
     given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     given.vault.parent.mkdir(parents=True, exist_ok=True)
-    launcher.launch(given.vault, given.state, page=True, port=options.port, browser=browser, on_ready=ready)
+    launcher.launch(
+        given.vault,
+        given.state,
+        page=True,
+        port=options.port,
+        browser=browser,
+        on_ready=ready,
+        config_folder=given.config,
+    )
     return 0
 
 

@@ -29,6 +29,7 @@ class Given:
 
     vault: Path
     state: Path
+    config: Path
     keyboard: Keyboard
     style: Style
     passphrase: "Passphrase"
@@ -40,13 +41,14 @@ def given(environment: Mapping[str, str], *, vault: str | None, accept_older: bo
     """The one place where the environment is read: `STRONGROOM_VAULT`, `STRONGROOM_PASSPHRASE_FILE`, the XDG folders
     (XDG Base Directory Specification 0.8), `NO_COLOR`, `TERM`."""
     where = vault or environment.get("STRONGROOM_VAULT")
-    data, state = _folders(environment)
+    data, state, config = _folders(environment)
     secret = environment.get("STRONGROOM_PASSPHRASE_FILE")
     colours = sys.stdout.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     keyboard = Keyboard()
     return Given(
         vault=Path(where).expanduser().absolute() if where else data,
         state=state,
+        config=config,
         keyboard=keyboard,
         style=Style(colours=colours),
         passphrase=Passphrase(keyboard, Path(secret).expanduser() if secret else None),
@@ -55,8 +57,8 @@ def given(environment: Mapping[str, str], *, vault: str | None, accept_older: bo
     )
 
 
-def _folders(environment: Mapping[str, str]) -> tuple[Path, Path]:
-    """The vault's folder and the state folder where nothing else is said."""
+def _folders(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
+    """The vault's folder, the state folder and the configuration folder where nothing else is said."""
     home = Path(environment.get("HOME") or os.path.expanduser("~"))
 
     def base(name: str, otherwise: Path) -> Path:
@@ -66,10 +68,11 @@ def _folders(environment: Mapping[str, str]) -> tuple[Path, Path]:
     if sys.platform == "darwin":
         library = home / "Library" / "Application Support"
         data, state = base("XDG_DATA_HOME", library), base("XDG_STATE_HOME", library / "Strongroom State")
-        return _usual(data / "Strongroom"), state / "strongroom"
+        return _usual(data / "Strongroom"), state / "strongroom", base("XDG_CONFIG_HOME", library) / "Strongroom Config"
     return (
         _usual(base("XDG_DATA_HOME", home / ".local" / "share") / "strongroom"),
         base("XDG_STATE_HOME", home / ".local" / "state") / "strongroom",
+        base("XDG_CONFIG_HOME", home / ".config") / "strongroom",
     )
 
 
@@ -158,7 +161,7 @@ def engine(given: Given, *, writable: Sequence[Path] = ()) -> Iterator[Caller]:
             yield running
         return
     require_vault(given)
-    with client.in_process(given.vault, given.state, writable=writable) as local:
+    with client.in_process(given.vault, given.state, writable=writable, config_folder=given.config) as local:
         unlock(given, local)
         yield local
 

@@ -1,7 +1,9 @@
 # make demo      try it: a throwaway vault, a made-up household's papers, three questions, and the page
 # make install   set it up in .venv, and link the command strongroom into ~/.local/bin
-#                EXTRAS="llm ocr" adds a model that writes (compiled here, 5 to 10 minutes) and the reading of scans
+#                EXTRAS="llm ocr" adds a model that writes (compiled here, 5 to 10 minutes) and the reading of scans;
+#                sentence-transformers, chroma and unstructured are other engines in place of the default ones
 # make test      set it up with what the tests need, and pass them       (ARGS="tests/vault -k slots" for some)
+# make test-card set it up with the engines of the extra card, and pass their tests (gigabytes, unless a torch is there)
 # make torture   the long forms of tests/torture, hours of it, with their results into docs/threat-model.md
 # make check     ruff and mypy
 # make bench     measure, and write docs/benchmarks.md
@@ -17,7 +19,7 @@ export PYTHON
 
 needs = requirements.txt pyproject.toml tools/environment.sh
 
-.PHONY: help install uninstall demo test torture check bench reference lock sbom clean
+.PHONY: help install uninstall demo test test-card torture check bench reference lock sbom clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -49,6 +51,14 @@ uninstall:
 
 test: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+$(VENV)/.card: $(VENV)/.tested requirements-card.txt
+	sh tools/environment.sh $(VENV) llm ocr test card
+	@touch $@
+
+test-card: $(VENV)/.card
+	$(VENV)/bin/python -c "import chromadb, sentence_transformers, unstructured"
+	$(VENV)/bin/python -m pytest -p tools.nothing_skipped tests/card $(ARGS)
 
 torture: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest tests/torture --long --record $(ARGS)

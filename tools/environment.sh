@@ -1,7 +1,8 @@
 #!/bin/sh
-# Make the environment that Strongroom runs in: tools/environment.sh FOLDER [llm] [ocr] [test]
+# Make the environment that Strongroom runs in: tools/environment.sh FOLDER [EXTRA…]
 # Every package is pinned and its hash is checked. Nothing is compiled, but for `llm` llama-cpp-python, for the very
-# processor of this machine. `ocr` adds what reads pictures, `test` what the tests need.
+# processor of this machine. `ocr` adds what reads pictures, `test` what the tests need, `card` the engines
+# sentence-transformers, chroma and unstructured, which are extras by themselves too.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$1
@@ -14,7 +15,7 @@ fail() {
 }
 
 for extra in "$@"; do
-    [ -f "requirements-$extra.txt" ] || fail "there is no extra $extra" "there are llm and ocr, and test"
+    [ -f "requirements-$extra.txt" ] || fail "there is no extra $extra" "there are llm, ocr, sentence-transformers, chroma, unstructured, card and test"
 done
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
@@ -73,10 +74,27 @@ install_llm() {
         || fail "$compiled could not be compiled" "the message above says why; Strongroom works without it"
 }
 
+# The engines of the extra card. torch is the build for graphics cards, with gigabytes beside it; one that is there already,
+# such as the build for processors that PyTorch publishes apart, stays, and then nothing of that is installed.
+install_doors() {
+    found=$(mktemp)
+    if "$folder/bin/python" -c "import importlib.metadata as m; m.version('torch')" 2>/dev/null; then
+        sed -E '/^(torch|triton|cuda|nvidia)[a-z0-9-]*==/,/--hash=[^\\]*$/d' "requirements-$1.txt" > "$found"
+    else
+        cp "requirements-$1.txt" "$found"
+    fi
+    install --no-binary langdetect --no-build-isolation -r "$found"
+    rm -f "$found"
+}
+
 echo "installing the packages into $folder (once)" >&2
 install -r requirements.txt
 for extra in "$@"; do
-    if [ "$extra" = llm ]; then install_llm; else install -r "requirements-$extra.txt"; fi
+    case $extra in
+        llm) install_llm ;;
+        sentence-transformers | chroma | unstructured | card) install_doors "$extra" ;;
+        *) install -r "requirements-$extra.txt" ;;
+    esac
 done
 # Compiled here, by all processors and without the packages' own tests: locked processes could not keep what they compile.
 "$folder/bin/python" -m compileall -qq -j 0 -x '/(tests|testing)/' "$folder"/lib/python3*/site-packages || true

@@ -18,7 +18,7 @@ compile() { # compile TARGET ARGUMENTS…: the old file is a preference only whe
     shift
     if [ -n "${KEEP:-}" ] && [ -f "$target" ]; then cp "$target" "$work/$target"; fi
     "$work/env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-header --no-annotate --excludes tools/left-out.txt -o "$work/$target" "$@"
+        --no-header --no-annotate --excludes "${left_out:-tools/left-out.txt}" -o "$work/$target" "$@"
     {
         echo "# Written by tools/lock.sh (make lock); do not edit. Install with pip install --no-deps --require-hashes -r $target"
         cat "$work/$target"
@@ -47,15 +47,33 @@ compile requirements-test.txt --only-binary :all: pyproject.toml "$work/build.in
     --constraint requirements.txt --constraint requirements-ocr.txt --constraint requirements-llm.txt \
     $(without requirements.txt requirements-llm.txt requirements-ocr.txt)
 
+# The engines behind the same doors as the default ones: resolved together and beside all of the above, so that one
+# environment holds them all; then each by itself. langdetect is published as source only; setuptools, which is there, is
+# what builds it.
+doors() { # doors EXTRA CONSTRAINTS…
+    extra=$1
+    shift
+    # shellcheck disable=SC2046
+    left_out=tools/left-out-card.txt compile "requirements-$extra.txt" --only-binary :all: --no-binary langdetect \
+        pyproject.toml "$work/build.in" --extra "$extra" $(without requirements.txt) "$@"
+}
+doors card --constraint requirements.txt --constraint requirements-ocr.txt --constraint requirements-test.txt \
+    --constraint requirements-llm.txt
+for extra in sentence-transformers chroma unstructured; do
+    doors "$extra" --constraint requirements.txt --constraint requirements-card.txt
+done
+
 # Every supported system must find a ready-built file for every package but the one that is compiled. (OpenVINO's for
 # ARM asks for glibc 2.35: Debian 12, Ubuntu 22.04. It has none for Macs with Intel's processors.)
 sed '/^llama-cpp-python==/,/--hash=[^\\]*$/d' requirements-llm.txt > "$work/llm-wheels.txt"
+sed '/^langdetect==/,/--hash=[^\\]*$/d' requirements-card.txt > "$work/card-wheels.txt"
 export MACOSX_DEPLOYMENT_TARGET=14.0
 for system in x86_64-manylinux_2_28 aarch64-manylinux_2_35 aarch64-apple-darwin; do
     for version in 3.11 3.12 3.13; do
         "$work/env/bin/uv" pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: \
             --python-platform "$system" --python-version "$version" --target "$work/none" \
-            -r requirements.txt -r requirements-ocr.txt -r requirements-test.txt -r "$work/llm-wheels.txt"
+            -r requirements.txt -r requirements-ocr.txt -r requirements-test.txt -r "$work/llm-wheels.txt" \
+            -r "$work/card-wheels.txt"
         echo "every package is there for $system, Python $version"
     done
 done

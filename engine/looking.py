@@ -16,8 +16,11 @@ NAMES = {
     "zygote": "The process that starts the parsers",
     "worker": "A parser, which reads one file,",
     "writer": "The process that runs a model",
+    "connector": "The process that carries vectors to a server of yours, only if you chose one,",
 }
 """the processes, as the subject of a sentence"""
+_REACH = "reach no network and no other program"
+_CANNOT = {"connector": "make no connection itself, and start no program"}
 _ALL_OF_THEM = (
     "for p in $(pgrep -f 'strongroom (open|serve)'); do grep -H '^Seccomp:' /proc/$p/status; done",
     "2 for each but the first, the launcher, which has no key and reads no document",
@@ -39,7 +42,7 @@ def process(name: str, report: Mapping[str, Any], *, running: bool) -> Row:
     if ok and missing:
         found += f"; not held on this system: {'; '.join(missing)}"
     return Row(
-        f"lock.{name}", SENT, f"{NAMES[name]} can reach no network and no other program", judged(ok),
+        f"lock.{name}", SENT, f"{NAMES[name]} can {_CANNOT.get(name, _REACH)}", judged(ok),
         f"from inside {'the one that is at work now' if running else 'one that was made for this'}"
         + (f": {_some(refused, 5)}" if refused else ""),
         found, command, shows, linux_only=True,

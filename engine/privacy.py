@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import components, erased, lock, outside, vaults
+from engine import components, erased, lock, outside, vaults, vector_index
 from engine.engine import Engine
 from vault import keys, remembered, store
 from vault.errors import StrongroomError
@@ -129,6 +129,7 @@ def privacy(engine: Engine, *, page: int = 0, port: int = 0) -> dict[str, Any]:
         "old_days": components.OLD_DAYS,
         "auto_lock_minutes": engine.settings.auto_lock_minutes,
         "lock_ends_engine": engine.settings.lock_ends_engine,
+        "index": vector_index.status(engine, opened.index),
         "not_protected": [{"what": what, "why": why} for what, why in NOT_PROTECTED],
         "commands": [asdict(each) for each in outside.commands(pids, port=port, vault=vault.folder, database=database)],
     }

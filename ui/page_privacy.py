@@ -32,6 +32,7 @@ def show() -> None:
     held = {**found["protection"], **({"page": own} if own else {})}
     commands = found["commands"]
     _summary(held, found)
+    _leaving(found["index"])
     _processes(held, commands)
     page_verify.show(lambda at: f"{day(at)}, {moment(at)}")
     _keys(found)
@@ -59,6 +60,20 @@ def _summary(held: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     missing = sorted({words for each in held.values() for words in each.get("missing", ())})
     for words in missing:
         look.notice("warn", f"not held on this system: {words}")
+
+
+def _leaving(index: Mapping[str, Any]) -> None:
+    """That vectors leave this machine, where the user chose that."""
+    if index["chosen"] != "server":
+        return
+    look.notice(
+        "warn",
+        f"The vectors of your passages and questions go to {index['address'] or 'a server'}, as you chose",
+        "A vector can be turned back into much of the text that it was made from. Text, names and keys do not go there,"
+        " and no process that reads your papers has the connection. `strongroom vectors exact` deletes them there.",
+    )
+    if index["serving"] != "server":
+        look.notice("warn", f"exact search stands in: {index['why']}", index["hint"])
 
 
 def _processes(held: Mapping[str, Any], commands: Iterable[Mapping[str, str]]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_keys, page_models, page_vaults
+from ui import link, look, page_index, page_keys, page_models, page_vaults
 from ui.shown import escape, line, tag
 from vault.errors import StrongroomError
 
@@ -26,7 +26,9 @@ def show() -> None:
         page_models.show()
         _answering(settings)
         page_models.embedding()
+        page_readers.show()
         _reading(settings)
+        page_index.show()
         _locking(settings)
         page_keys.show()
         _appearance()

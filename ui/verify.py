@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine.verdict import CHANGED, PROGRAM, READABLE, Row, from_json, judged
+from engine.verdict import CHANGED, PROGRAM, READABLE, SENT, Row, from_json, judged
 from ui import apart
 from ui.apart import Apart, Line
 from ui.command_session import Given, running
@@ -25,7 +25,7 @@ from vault.errors import DamagedVaultError, StrongroomError
 
 _MOST_COPIED_BYTES = 1 << 28  # of the database, to be tampered with; a larger one is read, but not copied
 _READ_SECONDS = 60.0  # of the vault, while the rest goes on
-_PROFILES = ("engine", "page", "zygote", "worker", "writer")
+_PROFILES = ("engine", "page", "zygote", "worker", "writer", "connector")
 _TRIES = 3  # for somebody who mistypes
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - looked through, not written to
 
@@ -60,6 +60,7 @@ def run(given: Given, say: Callable[[str], None] = lambda _words: None) -> dict[
             known = {row.id for row in rows}
             fresh = [each for each in _PROFILES if f"lock.{each}" not in known]
             rows += [row for each in fresh for row in _rows(begin(_lock(each)).next(), _no_lock(each))]
+            rows.append(_vectors(given))
             rows += _rows(begin(lambda _: _as_rows([_core_dump(Path(aside))])).next(), _CORE)
             rows += _rows(rehearsal.next(), _REHEARSAL) + _rows(program.next(), _PROGRAM)
             rows += looking.this_machine(given.vault)
@@ -154,7 +155,7 @@ def _lock(profile: Any) -> Callable[[Line], dict[str, Any]]:
 
 def _locked(lock: Any, profile: str) -> dict[str, Any]:
     # As the launcher and the zygote do it, each kind in its way.
-    if profile in ("page", "zygote"):
+    if profile in ("page", "zygote", "connector"):
         lock.limit_files(readable=lock.program_folders(), writable=[Path(os.devnull)])
     if profile == "engine":
         lock.limit_files(readable=None, writable=[Path(os.devnull)])
@@ -168,6 +169,30 @@ def _locked(lock: Any, profile: str) -> dict[str, Any]:
         os.close(os.open("/etc/passwd", os.O_RDONLY))
         return {"error": "a file could be opened"} if report["landlock"] else {**report, "refused": refused}
     return {**report, "refused": (*refused, "open a file")}
+
+
+def _vectors(given: Given) -> Row:
+    """Whether vectors go to a server, as the user chose; by the file that says so, which an engine cannot write."""
+    from engine import server_address
+
+    path = server_address.path(given.config, given.vault)
+    try:
+        address = server_address.read(given.config, given.vault, [given.vault, given.state])
+        found = (
+            f"they go to {address}, as you chose; a vector can be turned back into much of its text" if address else ""
+        )
+    except StrongroomError as error:
+        found = f"you chose a server, and it is not used: {error.message}"
+    return Row(
+        "vectors",
+        SENT,
+        "The vectors of your passages stay on this machine",
+        "yours" if found else "held",
+        f"looked whether {path} names a server",
+        found or "there is none",
+        f"cat {shlex.quote(str(path))}",
+        "no such file",
+    )
 
 
 def _core_dump(aside: Path) -> Row:

@@ -26,6 +26,7 @@ MORE = {
     "zygote": f"listen accept accept4 setsockopt {MODES}",
     "worker": f"fork vfork {MODES} {SOCKETS}",
     "writer": f"fork vfork {MODES} {SOCKETS}",
+    "connector": f"fork vfork {MODES} socketpair accept accept4 listen setsockopt sendmsg sendmmsg",
 }
 
 

@@ -22,7 +22,7 @@ from engine import landlock, lock, seccomp
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).with_name("inside.py")
 
-EVERYWHERE = ("engine", "page", "zygote", "worker", "writer")
+EVERYWHERE = ("engine", "page", "zygote", "worker", "writer", "connector")
 
 
 @dataclass(frozen=True)
@@ -47,31 +47,31 @@ WAYS = [
     Way("unix_datagram", ("socket", "sendto")),
     Way("datagram_pair", ("socketpair", "sendto")),
     Way("seqpacket_pair", ("socketpair",)),
-    Way("stream_pair", ("socketpair",), ("worker", "writer")),
+    Way("stream_pair", ("socketpair",), ("worker", "writer", "connector")),
     Way("reconnect", ("connect",)),
     Way("bind_anew", ("bind",)),
-    Way("listen_anew", ("listen",), ("engine", "zygote", "worker", "writer")),
+    Way("listen_anew", ("listen",), ("engine", "zygote", "worker", "writer", "connector")),
     Way("fast_open_sendto", ("sendto",)),
     Way("fast_open_sendmsg", ("sendmsg",)),
     Way("fast_open_sendmmsg", ("sendmmsg",)),
     Way("fast_open_option", ("setsockopt",)),
-    Way("accept", ("accept", "accept4"), ("zygote", "worker", "writer")),
+    Way("accept", ("accept", "accept4"), ("zygote", "worker", "writer", "connector")),
     Way("passed_descriptor", ("recvmsg",), ("worker", "writer")),
     Way("uring", ("io_uring_setup",), error="ENOSYS"),
     Way("run_program", ("execve",)),
     Way("run_descriptor", ("execveat",)),
-    Way("fork", ("fork", "clone"), ("engine", "page", "worker", "writer")),
-    Way("raw_fork", ("fork",), ("engine", "page", "worker", "writer")),
-    Way("vfork_like", ("clone",), ("engine", "page", "worker", "writer")),
+    Way("fork", ("fork", "clone"), ("engine", "page", "worker", "writer", "connector")),
+    Way("raw_fork", ("fork",), ("engine", "page", "worker", "writer", "connector")),
+    Way("vfork_like", ("clone",), ("engine", "page", "worker", "writer", "connector")),
     Way("namespace_fork", ("clone",)),
     Way("namespace", ("unshare",)),
     Way("attach", ("ptrace",)),
     Way("read_memory", ("process_vm_readv",)),
     Way("write_memory", ("process_vm_writev",)),
     Way("take_descriptor", ("pidfd_getfd",)),
-    Way("signal_other", ("kill",), ("engine", "page", "worker", "writer")),
-    Way("signal_group", ("kill",), ("engine", "page", "worker", "writer")),
-    Way("signal_thread", ("tgkill",), ("engine", "page", "worker", "writer")),
+    Way("signal_other", ("kill",), ("engine", "page", "worker", "writer", "connector")),
+    Way("signal_group", ("kill",), ("engine", "page", "worker", "writer", "connector")),
+    Way("signal_thread", ("tgkill",), ("engine", "page", "worker", "writer", "connector")),
     Way("signal_any_thread", ("tkill",)),
     Way("signal_descriptor", ("pidfd_send_signal",)),
     Way("signal_by_file", ("fcntl",)),
@@ -325,7 +325,15 @@ def test_the_filter_says_the_same_on_every_architecture(machine, profile):
             assert verdict == 0x00050001, name
         elif name in lock._MISSING:
             assert verdict == 0x00050000 + 38, name
-        elif name in rules and name not in ("socketpair", "clone", "ioctl", "fcntl", "prctl", "arch_prctl", "setsockopt"):
+        elif name in rules and name not in (
+            "socketpair",
+            "clone",
+            "ioctl",
+            "fcntl",
+            "prctl",
+            "arch_prctl",
+            "setsockopt",
+        ):
             assert verdict == 0x00050001, name
     assert run_filter(program, audit ^ 1, 39, (0,) * 6) == 0x80000000
     assert run_filter(program, audit, 63, (0,) * 6) == 0x7FFF0000

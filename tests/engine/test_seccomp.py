@@ -8,7 +8,7 @@ import pytest
 from engine import lock, seccomp
 from tests.engine.refused import refused
 
-PROFILES = ("engine", "page", "zygote", "worker", "writer")
+PROFILES = ("engine", "page", "zygote", "worker", "writer", "connector")
 
 LOOKED_AT = {
     "engine": "socketpair sendto sendmsg sendmmsg setsockopt clone ioctl fcntl prctl kill tgkill prlimit64 chmod fchmod fchmodat fchmodat2",
@@ -16,6 +16,7 @@ LOOKED_AT = {
     "zygote": "socketpair sendto sendmsg sendmmsg clone ioctl fcntl prctl prlimit64",
     "worker": "clone ioctl fcntl prctl kill tgkill prlimit64",
     "writer": "clone ioctl fcntl prctl kill tgkill prlimit64 arch_prctl",
+    "connector": "sendto clone ioctl fcntl prctl kill tgkill prlimit64",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_index, page_keys, page_models, page_vaults
+from ui import link, look, page_index, page_keys, page_models, page_readers, page_vaults
 from ui.shown import escape, line, tag
 from vault.errors import StrongroomError
 

@@ -1,0 +1,100 @@
+"""Settings: which reader reads a format."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui import link, look
+from ui.shown import escape, line, tag
+from vault.errors import StrongroomError
+
+_WORDS = {"default": "Strongroom's own", "unstructured": "unstructured"}
+_NAMES = {"html": "Web pages", "mail": "Mail", "docx": "Word documents", "xml": "XML"}
+
+
+def show() -> None:
+    """The section; where no other reader is installed, a sentence that says how to get one."""
+    st.html(
+        tag("h2.title.small", "Readers")
+        + tag(
+            "p.lead",
+            "What takes your papers apart, each in a process that can open, send and start nothing. Another reader may "
+            "find other words in them; when you choose it, the papers of that format are read again.",
+        )
+    )
+    listed = link.call("readers")
+    there = [each["name"] for each in listed["readers"] if each["installed"]]
+    chosen = {each["reader"] for each in listed["rows"]} - {"default"}
+    for missing in sorted(chosen - set(there)):
+        look.notice("warn", f"{missing} was chosen and is not installed: Strongroom's own reader stands in")
+    if not there and not chosen:
+        names = ", ".join(each["name"] for each in listed["readers"])
+        st.html(
+            tag(
+                "p.why",
+                escape(f"Strongroom's own read everything. {names} can be added: "),
+                tag("code", "make install EXTRAS=unstructured"),
+            )
+        )
+        return
+    with st.container(key="settings-readers"):
+        for each in listed["rows"]:
+            if each["choices"]:
+                _choice(each, there)
+        st.html(
+            tag(
+                "p.why",
+                "unstructured does not tell what a paper hides from its reader's eyes: Strongroom's own goes through "
+                "the same paper and tells it. Where one of the two fails, the other stands in, and the paper says so.",
+            )
+        )
+        _others(listed["rows"])
+
+
+def _choice(row: Mapping[str, Any], there: list[str]) -> None:
+    name, now = str(row["format"]), str(row["reader"])
+    choices = [each for each in row["choices"] if each == "default" or each in there or each == now]
+    key = f"reader-{name}-{now}"
+    words = {**_WORDS, **({} if row["default"] else {"default": "not read"})}
+    st.selectbox(
+        _NAMES.get(name, name),
+        choices,
+        index=choices.index(now),
+        format_func=lambda each: words.get(each, each),
+        key=key,
+        width=300,
+        on_change=_changed,
+        args=(name, key, now),
+    )
+    error = st.session_state.get(f"wrong-reader-{name}")
+    if error is not None:
+        look.failure(error)
+    files = int(st.session_state.get(f"again-reader-{name}", 0))
+    if files:
+        many = "1 file is" if files == 1 else f"{files} files are"
+        st.html(tag("p.why", escape(f"{many} read again; until then, what was read of them before is found.")))
+
+
+def _changed(name: str, widget: str, was: str) -> None:
+    chosen = st.session_state[widget]
+    st.session_state.pop(f"wrong-reader-{name}", None)
+    st.session_state.pop(f"again-reader-{name}", None)
+    try:
+        now = next(each["reader"] for each in link.aside("readers")["rows"] if each["format"] == name)
+        if now == was:  # a click that is told twice changes nothing twice
+            done = link.aside("readers.use", format=name, reader=chosen)
+            st.session_state[f"again-reader-{name}"] = done["files"]
+    except StrongroomError as error:
+        st.session_state[f"wrong-reader-{name}"] = error
+
+
+def _others(rows: list[Mapping[str, Any]]) -> None:
+    """Why the other formats have no choice."""
+    with st.expander("Formats that stay with Strongroom's own reader"):
+        told = [
+            tag("li", tag("b", line(each["format"])), escape(": " + "; ".join(each["why"].values())))
+            for each in rows
+            if not each["choices"]
+        ]
+        st.html(tag("ul.plain", *told))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.loading import Arriving
+from ingest import languages
 from ingest.work import Making, Work
 from retrieval import sentence_transformers_folder as folders
 from retrieval import sentence_transformers_model as sentence_transformers
@@ -38,6 +39,7 @@ class EmbeddingModels:
         self._lock = threading.RLock()
         self._loaded: dict[str, Arriving] = {}  # by digest
         self._failed: dict[str, StrongroomError] = {}
+        self._told: dict[str, bool] = {}  # whether the languages that it knows were told of
         self._work: Work | None = None
         self._index: Index | None = None
         with vault.write() as db:
@@ -194,6 +196,9 @@ class EmbeddingModels:
         coming = self.coming
         if coming is None:
             return
+        if not self._told.get(coming.embedder.digest):
+            languages.tell(self._vault, coming.embedder)
+            self._told = {coming.embedder.digest: True}
         with self._lock:
             with self._vault.write() as db:
                 kept = next((each for each in shelves.all_kept(db) if each.digest == coming.embedder.digest), None)

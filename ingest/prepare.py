@@ -9,6 +9,10 @@ from retrieval.embedder import Embedder
 from vault.records import Chunk, Document
 
 
+UNKNOWN = "unknown"
+"""a document's language that the embedding model does not know"""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """All that can be computed of a document outside a transaction."""
@@ -36,4 +40,4 @@ def prepared(own: Own, embedder: Embedder, document: Document, prefix: str) -> P
 
 def language(embedder: Embedder, document: Document) -> str:
     """Empty, or `unknown` where the embedding model does not know the text's language."""
-    return "" if embedder.knows_language(document.text) else "unknown"
+    return "" if embedder.knows_language(document.text) else UNKNOWN

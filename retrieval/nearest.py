@@ -103,7 +103,7 @@ class Opaque:
         """The id of each chunk (int64) with its tag (uint64)."""
         import numpy as np
 
-        blocks = np.stack([chunks.astype(">u8"), tags.astype(">u8")], axis=1).tobytes()
+        blocks = np.stack([chunks.astype(np.uint64), tags], axis=1).astype(">u8").tobytes()
         whole = self._cipher().encryptor().update(blocks)
         return [whole[at : at + ID_BYTES] for at in range(0, len(whole), ID_BYTES)]
 

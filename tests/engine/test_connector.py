@@ -1,0 +1,217 @@
+"""The connector: a real one, locked, in front of servers that behave well, badly, or not at all."""
+
+import contextlib
+import http.server
+import json
+import os
+import select
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import connector, server_address
+from engine.connector import AtServer, Connector
+from retrieval.nearest import NearestError
+
+OURS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+UUID = "0b7a4f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Chroma's interface as far as it is told to have it: what a path answers is in `server.told`."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length) or b"null")
+        if self.server.breaks:
+            self.server.breaks -= 1
+            self.close_connection = True
+            return
+        self.server.heard.append((self.command, self.path, body, dict(self.headers)))
+        status, value = self.server.told.get(self.path.partition("?")[0], (404, {}))
+        value = value(body) if callable(value) else value
+        content = value if isinstance(value, bytes) else json.dumps(value).encode()
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            if status == 302:
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the library's names
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    made.heard = []
+    made.breaks = 0
+    made.told = {
+        "/api/v2/version": (200, "1.0.0"),
+        "/api/v2/pre-flight-checks": (200, {"max_batch_size": 100, "supports_base64_encoding": True}),
+        OURS: (200, lambda body: [] if body is None else {"id": UUID, "dimension": None}),
+        f"{OURS}/{UUID}/count": (200, 0),
+        f"{OURS}/{UUID}/upsert": (200, {}),
+        f"{OURS}/{UUID}/query": (200, lambda body: {"ids": [["ab" * 16, "no id", 7, "cd" * 16]]}),
+    }
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@contextlib.contextmanager
+def connected(port, *, dialing=True):
+    """A connector for an address, and somebody who connects when it asks."""
+    running, line = Connector.start(server_address.Address("http", "127.0.0.1", port))
+    ended = threading.Event()
+
+    def listen():
+        while dialing and not ended.is_set():
+            if select.select([running.line], [], [], 0.05)[0] and not running.heard():
+                return
+            if running.dialing:
+                with contextlib.suppress(ChildProcessError):
+                    running.ended(os.waitpid(running.dialing, 0)[0])
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield AtServer(line, f"127.0.0.1:{port}", "a" * 16, "b" * 16), running
+    finally:
+        ended.set()
+        listener.join(10)
+        for pid in running.close():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        line.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_ids_and_vectors_go_over_and_nothing_else(server):
+    vectors = np.eye(3, 4, dtype=np.float32)
+    ids = [bytes([n]) * 16 for n in range(3)]
+    with connected(server.server_port) as (index, running):
+        index.open(4)
+        index.add(ids, vectors)
+        assert index.nearest(vectors[0], 3) == [b"\xab" * 16, b"\xcd" * 16]  # what is no id is left out
+        assert index.count() == 0
+        kernel = Path(f"/proc/{running.pid}/status").read_text()
+        assert "Seccomp:\t2" in kernel
+        assert "NoNewPrivs:\t1" in kernel
+    sent = {path: body for method, path, body, _ in server.heard if method == "POST"}
+    made = sent[OURS]
+    assert made["name"] == f"strongroom-{'a' * 16}-{'b' * 16}"
+    assert set(made) == {"name", "get_or_create", "configuration"}
+    assert set(sent[f"{OURS}/{UUID}/upsert"]) == {"ids", "embeddings"}
+    assert sent[f"{OURS}/{UUID}/upsert"]["ids"] == [each.hex() for each in ids]
+    assert {path.partition("?")[0] for _, path, _, _ in server.heard} <= set(server.told)
+    for *_, headers in server.heard:
+        assert set(headers) <= {"Host", "Accept-Encoding", "Content-Type", "Content-Length"}
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "why"),
+    [
+        ("/api/v2/version", (200, "2.4.0"), "of another version than is known here: '2.4.0'"),
+        ("/api/v2/version", (404, {}), "does not speak version 2"),
+        ("/api/v2/version", (410, {}), "does not speak version 2"),
+        ("/api/v2/version", (302, {}), "refused with status 302"),
+        ("/api/v2/version", (200, b"<html>"), "sent no answer that can be read"),
+        ("/api/v2/pre-flight-checks", (200, []), "sent no pre-flight checks"),
+        (OURS, (200, lambda body: [] if body is None else {"id": "../../other"}), "sent no collection"),
+        (OURS, (200, lambda body: [] if body is None else {"id": UUID, "dimension": 768}), "vectors of 768, not 4"),
+        (OURS, (500, {}), "refused with status 500"),
+        (f"{OURS}/{UUID}/count", (200, "many"), "sent no count"),
+    ],
+)
+def test_a_server_that_is_another_one_is_not_used_and_said_so(server, path, told, why):
+    server.told[path] = told
+    with connected(server.server_port) as (index, _), pytest.raises(NearestError) as refused:
+        index.open(4)
+    assert why in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_server_that_is_not_there_is_said_not_to_be():
+    with (
+        connected(free_port()) as (index, _),
+        pytest.raises(NearestError, match="cannot be reached: connection refused"),
+    ):
+        index.open(4)
+
+
+def test_a_slow_server_is_given_up_on_and_its_late_answer_is_not_taken_for_another(server, monkeypatch):
+    monkeypatch.setattr(connector, "_QUERY_SECONDS", 0.5)
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        quick = server.told[f"{OURS}/{UUID}/query"]
+        server.told[f"{OURS}/{UUID}/query"] = (200, lambda body: time.sleep(1.5) or {"ids": [["ee" * 16]]})
+        began = time.monotonic()
+        with pytest.raises(NearestError, match="did not answer within"):
+            index.nearest(np.ones(4, dtype=np.float32), 3)
+        assert time.monotonic() - began < 1.4
+        server.told[f"{OURS}/{UUID}/query"] = quick
+        time.sleep(1.5)
+        assert index.nearest(np.ones(4, dtype=np.float32), 3) == [b"\xab" * 16, b"\xcd" * 16]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_again(server):
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        server.breaks = 1
+        assert index.count() == 0
+        server.breaks = 2
+        with pytest.raises(NearestError, match="broke off"):
+            index.count()
+        assert index.count() == 0
+
+
+def test_without_somebody_who_connects_it_says_so(server, monkeypatch):
+    with connected(server.server_port, dialing=False) as (index, running):
+        running.line.close()
+        with pytest.raises(NearestError, match="nobody connects"):
+            index.open(4)
+    assert server.heard == []
+
+
+@pytest.mark.parametrize(
+    ("header", "ids", "vectors"),
+    [
+        ({"do": "fetch", "address": "http://127.0.0.1:1"}, 0, b""),
+        ({"do": "open", "model": "b" * 16, "dimensions": 4, "vault": "../../../api"}, 0, b""),
+        ({"do": "open", "model": "b" * 16, "dimensions": "4", "vault": "a" * 16}, 0, b""),
+        ({"do": "drop", "vault": ".*"}, 0, b""),
+        ({"do": "add"}, 2, b"text that is no vector"),
+        ({"do": "nearest", "count": -1}, 0, bytes(16)),
+        ({}, 0, b""),
+    ],
+)
+def test_what_the_engine_may_not_ask_for_is_refused(server, header, ids, vectors):
+    with connected(server.server_port) as (index, _):
+        line = index._line
+        connector.send(line, {"n": 1, **header}, [bytes(16)] * ids, vectors)
+        answer, _, _ = connector.receive(line)
+        assert answer == {"n": 1, "done": False, "message": "that is no request", "hint": "", "ids": 0, "bytes": 0}
+    assert server.heard == []
+
+
+def test_it_ends_with_the_engine(server):
+    running, line = Connector.start(server_address.Address("http", "127.0.0.1", server.server_port))
+    line.close()
+    assert os.waitpid(running.pid, 0)[1] == 0
+    running.line.close()

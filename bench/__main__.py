@@ -28,6 +28,7 @@ PARTS = {
     "tasks": ["bench.tasks"],
     "pictures": ["bench.pictures"],
     "ocr": ["bench.ocr"],
+    "readers": ["bench.readers"],
     "injection": ["bench.injection_extractive"],
 }
 

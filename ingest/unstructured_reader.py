@@ -16,7 +16,9 @@ What it would do by itself, and does not here:
 import functools
 import io
 import os
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,6 +30,7 @@ from ingest.mail_document import MAX_BODY, Body
 from ingest.ooxml import Writer
 from ingest.readers import MARK
 from ingest.registry import Context, UnreadableError
+from ingest.seen import seen
 from vault.records import Block, Document, Problem
 
 if TYPE_CHECKING:
@@ -42,7 +45,8 @@ _HIDDEN = ("hidden",)
 _MARKS = ("hidden", "quote", "signature")
 _CELL = 300  # characters of a Word document's cell, as in ingest/docx.py
 _NOT_TOLD = "what it hides from its reader is not told apart"
-_XML = "application/xml"
+_WORD = re.compile(r"\w+")
+_WORTH_SAYING = 20  # words
 _EXAMPLE = b"<html><body><h1>A</h1><p>One sentence. Another one, which is longer.</p><table><tr><td>1</td></tr></table>"
 _MAIL = b"From: a@example.org\nTo: b@example.org\nDate: Mon, 2 Mar 2026 10:00:00 +0100\nSubject: s\n\nYes, at ten.\n"
 
@@ -92,7 +96,9 @@ def read(kind_of: str, file: BinaryIO, name: str, context: Context) -> Iterator[
     known = [Range(each.start, each.end, each.kind if each.kind in _HIDDEN else "") for each in first.blocks]
     cut, _ = carried.split(text, blocks, carried.carry(text, first.text, known, _HIDDEN))
     marked = {**first.metadata, MARK: NAME}
-    yield from (replace(each, text=text, blocks=cut, metadata=marked) if each is first else each for each in own)
+    note = _joined(first.note, _missing(seen(first.text, first.blocks), text))
+    made = replace(first, text=text, blocks=cut, metadata=marked, note=note)
+    yield from (made if each is first else each for each in own)
 
 
 def bodies(data: bytes, found: Sequence[Body], subject: str, *, answers: bool) -> tuple[Sequence[Body], str]:
@@ -289,6 +295,17 @@ def _behind(data: bytes) -> int:
     return count
 
 
+def _missing(own: str, text: str) -> str:
+    """Return what is to be said where words that the default reader sees are not in unstructured's text: notes at a
+    page's foot, text in boxes, comments."""
+    words = Counter(_WORD.findall(own.casefold()))
+    lost = (words - Counter(_WORD.findall(text.casefold()))).total()
+    if lost < _WORTH_SAYING or lost < words.total() / 20:
+        return ""
+    share = round(100 * lost / words.total())
+    return f"{lost} words ({share} %) that the default reader finds are not in what {NAME} reads"
+
+
 def _why(error: Exception) -> str:
     """Return why unstructured could not read a document."""
     if isinstance(error, ImportError):
@@ -299,7 +316,7 @@ def _why(error: Exception) -> str:
 
 
 def _joined(note: str, more: str) -> str:
-    return f"{note}; {more}" if note else more
+    return "; ".join(filter(None, (note, more)))
 
 
 # --- files that it would open while it reads -------------------------------------------------------------------------

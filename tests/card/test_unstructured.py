@@ -220,6 +220,14 @@ def test_xml_that_would_read_another_file_or_swell_reads_nothing(reading, tmp_pa
         one(reading, tmp_path, "b.xml", bomb)
 
 
+def test_words_that_it_leaves_out_are_counted(reading, tmp_path):
+    aside = " ".join(f"aside{n}" for n in range(40))
+    box = f"<w:r><w:pict><w:txbxContent><w:p>{run(aside)}</w:p></w:txbxContent></w:pict></w:r>"
+    found = one(reading, tmp_path, "a.docx", word(run("The rent is 900 a month.") + box))
+    assert "aside7" not in found.text
+    assert found.note == "40 words (87 %) that the default reader finds are not in what unstructured reads"
+
+
 # --- where it fails -------------------------------------------------------------------------------------------------
 
 

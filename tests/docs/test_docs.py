@@ -132,7 +132,7 @@ def test_every_pinned_package_has_one_row_and_no_other_has():
     assert f"{len(pinned)}, pinned" in page
 
 
-@pytest.mark.parametrize("extra", ["llm", "ocr"])
+@pytest.mark.parametrize("extra", ["llm", "ocr", "card"])
 def test_every_package_of_an_extra_has_one_row(extra):
     pinned = re.findall(r"^([a-z0-9._-]+)==", (ROOT / f"requirements-{extra}.txt").read_text(), flags=re.MULTILINE)
     page = (ROOT / "docs/dependencies.md").read_text().partition("## Extras")[2].partition("## Left out")[0]

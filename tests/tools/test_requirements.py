@@ -12,13 +12,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = ("llm", "ocr", "test")
 FILES = ("requirements.txt", *(f"requirements-{each}.txt" for each in EXTRAS))
+DOORS = (
+    "sentence-transformers",
+    "chroma",
+    "unstructured",
+)  # other engines behind the same doors; `card` is all of them
+DOOR_FILES = tuple(f"requirements-{each}.txt" for each in (*DOORS, "card"))
 PACKAGES = ("vault", "ingest", "retrieval", "generation", "engine", "ui")
 
-LEFT_OUT = [
-    line.split("#")[0].strip()
-    for line in (ROOT / "tools" / "left-out.txt").read_text().splitlines()
-    if line.split("#")[0].strip()
-]
+
+def _left_out(file):
+    lines = (line.split("#")[0].strip() for line in (ROOT / "tools" / file).read_text().splitlines())
+    return [each for each in lines if each]
+
+
+LEFT_OUT = _left_out("left-out.txt")
 
 
 def _normal(name):
@@ -41,7 +49,7 @@ def _pins(file):
     return pins
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, *DOOR_FILES])
 def test_every_package_has_a_version_and_hashes_and_no_index_is_named(file):
     pins = _pins(file)
     assert len(pins) > 3
@@ -51,7 +59,7 @@ def test_every_package_has_a_version_and_hashes_and_no_index_is_named(file):
 def test_every_dependency_of_the_project_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = {name.split(" ;")[0] for file in FILES for name in _pins(file)}
-    assert sorted(project["optional-dependencies"]) == sorted(EXTRAS)
+    assert sorted(project["optional-dependencies"]) == sorted((*EXTRAS, *DOORS, "card"))
     asked = project["dependencies"] + [each for extra in EXTRAS for each in project["optional-dependencies"][extra]]
     assert {_normal(re.match(r"[A-Za-z0-9._-]+", name)[0]) for name in asked} <= pinned
 
@@ -65,12 +73,40 @@ def test_an_extra_pins_only_what_it_adds():
             seen[name] = file
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_another_engine_has_the_versions_that_all_of_them_have_together(door):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert project["card"] == [f"strongroom[{','.join(DOORS)}]"]
+    pins, together = _versions(f"requirements-{door}.txt"), _versions("requirements-card.txt")
+    assert {_normal(re.match(r"[A-Za-z0-9._-]+", each)[0]) for each in project[door]} <= set(pins)
+    assert {name: versions for name, versions in pins.items() if not versions <= together.get(name, set())} == {}
+
+
+def _versions(file):
+    """Name → its versions, whatever system and Python they are for."""
+    found = {}
+    for name, (version, _) in _pins(file).items():
+        found.setdefault(name.split(" ;")[0], set()).add(version)
+    return found
+
+
+def test_one_environment_can_hold_the_engines_and_everything_else():
+    others = {}
+    for file in FILES:
+        others |= _pins(file)
+    engines = _pins("requirements-card.txt")
+    assert {n: (v, others[n][0]) for n, (v, _) in engines.items() if n in others and others[n][0] != v} == {}
+    assert not set(engines) & set(_pins("requirements.txt"))
+    assert not {name.split(" ;")[0] for name in engines} & {_normal(each) for each in _left_out("left-out-card.txt")}
+
+
 def test_only_one_package_is_compiled_and_what_compiles_it_is_pinned():
     pins = _pins("requirements-llm.txt")
     assert pins["llama-cpp-python"][1] == 1  # the source: there is no other file of it
     assert "scikit-build-core" in pins
     script = (ROOT / "tools" / "environment.sh").read_text()
-    assert script.count("--no-binary") == 1
+    # langdetect, of the extra unstructured, is published as source only; it is Python, so nothing is compiled
+    assert re.findall(r"--no-binary (\S+)", script) == ['"$compiled"', "langdetect"]
     assert script.count("--only-binary :all:") == 2
 
 

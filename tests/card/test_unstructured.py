@@ -2,7 +2,9 @@
 
 import io
 import os
+import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import poison
 from engine.asking import ask, search
 from engine.engine import Engine
 from engine.erasing import purge
@@ -18,6 +21,7 @@ from engine.rereading import readers_list, readers_use
 from engine.zygote import Zygote
 from ingest import readers, unstructured_reader
 from ingest.registry import UnreadableError
+from ingest.seen import seen
 from vault.keys import FLOOR
 from vault.records import Document, Problem
 
@@ -60,6 +64,13 @@ def pieces(found: Document) -> list[tuple[str, str]]:
 def word(*paragraphs: str) -> bytes:
     """A Word document of these paragraphs' runs, without styles and settings."""
     body = "".join(f"<w:p>{each}</w:p>" for each in paragraphs)
+    return package(
+        f'<w:document xmlns:w="{OFFICE}/wordprocessingml/2006/main"><w:body>{body}<w:sectPr/></w:body></w:document>'
+    )
+
+
+def package(document: str) -> bytes:
+    """A Word document with this main part."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr(
@@ -73,10 +84,7 @@ def word(*paragraphs: str) -> bytes:
             f'<Relationships xmlns="{OFFICE}/package/2006/relationships"><Relationship Id="r1" Type='
             f'"{OFFICE}/officeDocument/2006/relationships/officeDocument" Target="word/document.xml"/></Relationships>',
         )
-        archive.writestr(
-            "word/document.xml",
-            f'<w:document xmlns:w="{OFFICE}/wordprocessingml/2006/main"><w:body>{body}<w:sectPr/></w:body></w:document>',
-        )
+        archive.writestr("word/document.xml", document)
     return data.getvalue()
 
 
@@ -184,6 +192,25 @@ def test_what_a_mail_hides_is_told_and_what_it_quotes(reading, tmp_path):
     assert found.metadata["date"] == "2026-03-02T10:00:00+01:00"
 
 
+READ = [name for name in poison.HIDDEN if name.partition(":")[0] in ("html", "mail", "docx")]
+
+
+@pytest.mark.parametrize("attack", READ)
+def test_each_way_to_hide_text_is_told_in_what_unstructured_reads(reading, tmp_path, attack):
+    name, data = poison.HIDDEN[attack]("What does the roof cost?")
+    if name.endswith(".docx"):  # made without what python-docx finds the text by
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            data = package(archive.read("word/document.xml").decode())
+    found = one(reading, tmp_path, name, data)
+    assert found.metadata["reader"] == "unstructured"
+    assert "Notes of the week" in seen(found.text, found.blocks)
+    assert "4,711" not in seen(found.text, found.blocks)
+
+
+def test_the_ways_to_hide_text_are_many():
+    assert len(READ) > 20
+
+
 def test_a_mails_attachments_are_read_each_by_the_reader_of_its_format(reading, tmp_path):
     page = b"<h1>Terms</h1><p>Thirty days.</p>"
     head = b"From: a@example.org\nSubject: s\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
@@ -268,6 +295,39 @@ def test_its_zygote_stays_one_thread_and_its_lock_holds(reading, tmp_path):
     )
     assert status["Threads"] == "1"
     assert status["Seccomp"] == "2"
+
+
+def test_the_process_that_imports_it_reaches_nothing_starts_nothing_and_writes_nothing(tmp_path):
+    """Under strace, from the start of the zygote to the last file: what succeeded, not what was refused."""
+    script = (
+        "import os, sys\nfrom engine.zygote import Zygote\nzygote = Zygote.start()\nzygote.report()\n"
+        f"zygote.readers = {ALL!r}\n"
+        "for name in sys.argv[1:]:\n"
+        "    descriptor = os.open(name, os.O_RDONLY)\n"
+        "    found = list(zygote.parse(descriptor, os.path.basename(name)))\n"
+        "    assert found[0].metadata['reader'] == 'unstructured', found\n"
+        "zygote.close()\n"
+    )
+    (tmp_path / "a.html").write_bytes(b"<h1>Terms</h1><p>Thirty days. Two words more.</p>")
+    (tmp_path / "a.xml").write_bytes(b"<a><b>Thirty days.</b></a>")
+    names = [
+        tmp_path / "a.html", tmp_path / "a.xml", next(SAMPLE.rglob("*.eml")), next((SAMPLE / "Contracts").rglob("*.docx"))
+    ]  # fmt: skip
+    trace = tmp_path / "trace"
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", trace, "-e", "trace=%network,execve,openat,rename,unlink,mkdir",
+         sys.executable, "-c", script, *map(str, names)],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path),
+                                                                     "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    went = [each for each in trace.read_text().splitlines() if not re.search(r"= -1 E\w+|\+\+\+|---", each)]
+    assert any("spacy" in each for each in went)  # the trace saw it
+    assert [each for each in went if "AF_INET" in each or "connect(" in each] == []
+    assert sum("execve(" in each for each in went) == 1
+    opened = [each for each in went if re.search(r"O_WRONLY|O_RDWR|O_CREAT", each)]
+    assert {re.search(r'"([^"]*)"', each)[1] for each in opened} <= {"/dev/null", "/proc/self/oom_score_adj"}
+    assert [each for each in went if re.search(r" (rename|unlink|mkdir)\(", each)] == []
 
 
 # --- the whole engine -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import looks, settings
+from engine import card, looks, settings
 from engine.engine import Engine
 from vault import backup as copies
 from vault import keys, remembered
@@ -26,6 +26,8 @@ def settings_set(engine: Engine, key: str, value: Any) -> dict[str, Any]:
     """Change one setting."""
     with engine.opened().vault.write() as db:
         engine.settings = settings.change(db, engine.settings, key, value)
+    if key == "embedding_gpu":
+        card.allow(engine.state, may=engine.settings.embedding_gpu)
     if key == "model_gpu":
         engine.answering.end()  # what its process may open is decided when it begins
     return asdict(engine.settings)

@@ -16,10 +16,11 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import lock, protocol, rendezvous, vaults
+from engine import card, lock, protocol, rendezvous, vaults
 from engine.connector import begin as begin_connector
 from engine.zygote import Zygote
 from vault.errors import StrongroomError
@@ -116,8 +117,12 @@ def _locked(
     folders = [vault_folder, state_folder, *writable]
     if not vault_folder.exists():  # Landlock's rules are for folders that are there
         vault_folder.mkdir(parents=True, mode=0o700)
-    lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])
+    graphics = card.allowed(state_folder)
+    devices = lock.graphics_devices() if graphics else ()
+    lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)], devices=devices)
     report = lock.lock("engine")
+    if graphics:
+        report = replace(report, missing=(*report.missing, "what the engine does with the graphics card, as you chose"))
     from engine import privacy
     from engine.engine import Engine
 

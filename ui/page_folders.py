@@ -70,6 +70,8 @@ def _progress() -> None:
         look.notice(
             "warn", str(reason), "files are found by their words meanwhile" if status["embedding_paused"] else ""
         )
+    if problem := status["embedding"]["problem"]:
+        look.notice("warn", f"the embedding model that was chosen is not used: {problem}", "see Settings")
     needs = sum(files.get(state, 0) for state in _ATTENTION)
     if needs and not to_do:
         with st.container(horizontal=True, vertical_alignment="center", key="needs"):

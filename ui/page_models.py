@@ -1,4 +1,4 @@
-"""Models: the one that finds by meaning, and those that can write answers."""
+"""Models that can write answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -174,26 +174,3 @@ def _how_to_get_one() -> None:
                 " in the folder where you cloned Strongroom.",
             )
         )
-
-
-def embedding() -> None:
-    """The section on the model that finds."""
-    found = link.call("embedding")
-    st.html(
-        tag("h2.title.small", "Finding by meaning")
-        + tag("p.lead", "The model that turns passages into vectors; it comes with Strongroom.")
-    )
-    pairs = [
-        ("Name", found["name"]),
-        ("Vectors", f"{found['dimensions']} dimensions, from {found['window']} tokens at once"),
-        ("Languages", ", ".join(found["languages"])),
-        ("Licence", found["licence"]),
-        ("SHA-256", found["sha256"]),
-    ]
-    st.html(
-        tag(
-            "table.checks.pairs",
-            *(tag("tr", tag("td", name), tag("td", line(value))) for name, value in pairs),
-            data_testid="embedding",
-        )
-    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look, page_index, page_keys, page_models, page_readers, page_vaults
+from ui import link, look, page_embedding, page_index, page_keys, page_models, page_readers, page_vaults
 from ui.shown import escape, line, tag
 from vault.errors import StrongroomError
 
@@ -25,7 +25,7 @@ def show() -> None:
         settings: Mapping[str, Any] = link.call("settings.get")
         page_models.show()
         _answering(settings)
-        page_models.embedding()
+        page_embedding.show(settings)
         page_readers.show()
         _reading(settings)
         page_index.show()
@@ -200,7 +200,8 @@ def _look_changed(widget: str) -> None:
 def _language() -> None:
     head("Language", "The page is in English. Your papers may be in any language:")
     model = link.call("embedding")
-    known = ", ".join(model["languages"])
+    several = model["languages"] not in (["English"], ["en"])
+    known = "the languages that your model knows" if several else "English"
     told = [
         tag("li", "they are found by their words in every language that has words between spaces;"),
         tag(

@@ -178,6 +178,12 @@ def status(found: Mapping[str, Any], style: Style) -> list[str]:
         lines.append(f"now      {now}")
     if found.get("reason"):
         lines.append(f"         {style.bad(plain(found['reason']))}")
+    if model := found["embedding"]["problem"]:
+        lines.append(f"model    {style.bad(plain(model))}")
+    elif found["embedding"]["coming"] and not found["embedding"]["stands_in"]:
+        left = found["embedding"]["left"]
+        passages = f", {shown.count(left, 'passage')} to go" if left else ""
+        lines.append(f"model    {plain(found['embedding']['coming'])} is to find from now on{passages}")
     if shredding := purging.under_way(found["shredding"]):
         lines.append(f"purged   {plain(shredding)}")
     minutes = found["auto_lock_minutes"]

@@ -87,7 +87,7 @@ def read(kind_of: str, file: BinaryIO, name: str, context: Context) -> Iterator[
     if why_not:
         if first is None:
             raise failure or UnreadableError(why_not)
-        note = _joined(first.note, f"read by the default reader; of {NAME}: {why_not}")
+        note = _joined(first.note, f"read by the default reader instead of {NAME}: {why_not}")
         yield from (replace(each, note=note) if each is first else each for each in own)
         return
     if first is None:
@@ -111,9 +111,9 @@ def bodies(data: bytes, found: Sequence[Body], subject: str, *, answers: bool) -
         elements = _mail(data, "text/html" if own.marks else "text/plain")
         text, blocks = _written(elements, own) if own.marks else _lines(elements, own.text)
     except Exception as error:  # noqa: BLE001 - it is said, and the default stands in
-        return found, f"read by the default reader; of {NAME}: {_why(error)}"
+        return found, f"read by the default reader instead of {NAME}: {_why(error)}"
     if not text:
-        return found, f"read by the default reader; {NAME} found no text in it"
+        return found, f"read by the default reader instead of {NAME}: it found no text"
     told = quotes.mark(own.text, own.blocks, own.marks, subject, answers=answers)
     known = [Range(each.start, each.end, each.kind if each.kind in _MARKS else "") for each in told]
     cut, marks = carried.split(text, blocks, carried.carry(text, own.text, known, _MARKS))

@@ -268,7 +268,7 @@ def test_what_only_one_of_the_two_can_read_is_read_by_that_one_and_it_says_so(re
     found = one(reading, tmp_path, "a.docx", data.getvalue())
     assert "Words that stand there." in found.text
     assert "reader" not in found.metadata
-    assert found.note.startswith("read by the default reader; of unstructured: it gave it up")
+    assert found.note.startswith("read by the default reader instead of unstructured: it gave it up")
 
 
 def test_a_reader_that_is_not_installed_leaves_the_file_to_the_default(tmp_path, monkeypatch):

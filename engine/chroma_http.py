@@ -182,7 +182,7 @@ class Server:
             raise NearestError(f"{self._where} broke off: {_reason(error)}", _HINT) from error
 
     def _ask_once(self, method: str, path: str, body: Any, seconds: float) -> Any:
-        if self._connection is None:
+        if self._connection is None or self._connection.sock is None:  # the server closed it after its last answer
             self._connection = http.client.HTTPConnection(self._host)
             self._connection.auto_open = 0
             self._connection.sock = self._dial()

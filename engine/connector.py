@@ -149,6 +149,12 @@ class Connector:
         self.dialed = time.monotonic() + wait
         self.dialing = fork_child(lambda: _dial(self.line, self.address, wait), keep=[self.line.fileno()])
 
+    def dial_apart(self) -> None:
+        """Have a child connect whenever it asks, where no launcher does: for a command that locks itself. It holds
+        nothing but the line, and ends with the connector."""
+        fork_child(lambda: _dial_each(self.line, self.address), keep=[self.line.fileno()])
+        self.line.close()
+
     def ended(self, pid: int) -> None:
         """Some child has ended."""
         if pid == self.dialing:
@@ -180,6 +186,12 @@ def begin(
         return None, None
     connector, line = Connector.start(address)
     return connector, Elsewhere(line, str(address))
+
+
+def _dial_each(line: socket.socket, address: Address) -> None:
+    while DIAL in line.recv(16):
+        _dial(line, address, 0.0)
+        time.sleep(_DIAL_EVERY)
 
 
 def _dial(line: socket.socket, address: Address, wait: float) -> None:

@@ -99,8 +99,7 @@ def engine_here(
     own = [*(each.path for each in vaults.beside(vault_folder)), state_folder, *writable]
     connector, elsewhere = begin_connector(config_folder, vault_folder, own)
     if connector:
-        connector.dial()  # the only time: a process that is locked can have nobody connect
-        connector.line.close()
+        connector.dial_apart()  # a process that is locked can have nobody connect
     try:
         with _locked(zygote, vault_folder, state_folder, writable, elsewhere) as engine:
             yield engine

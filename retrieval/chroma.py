@@ -4,6 +4,7 @@ Its client is made without a folder; tried with strace, under the lock: it write
 within the process. Its telemetry is off all the same. It gets ids and vectors, no text and no metadata.
 """
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ CONFIGURATION = {
 }
 """of a collection, here and on a server. Vectors are unit vectors; more is looked at than by default, for recall:
 bench/vector_index.py measures it"""
-_NAME = "vectors"
 _PAGE = 5_000  # ids listed or added at a time; its SQLite takes no more parameters
 
 
@@ -36,6 +36,7 @@ class InMemory:
     def __init__(self) -> None:
         """Nothing is loaded yet: see `open`."""
         self._client: Any = None
+        self._name = f"vectors-{secrets.token_hex(8)}"  # a process's clients share what they hold
         self._collection: Any = None
         self._opening = threading.Lock()
 
@@ -46,7 +47,7 @@ class InMemory:
                 self._client = _client()
             try:
                 self._collection = self._client.create_collection(
-                    _NAME, embedding_function=None, configuration=CONFIGURATION, get_or_create=True
+                    self._name, embedding_function=None, configuration=CONFIGURATION, get_or_create=True
                 )
             except Exception as error:
                 raise _failed(error) from error
@@ -93,12 +94,14 @@ class InMemory:
 
     def drop(self) -> bool:
         """Remove everything. Its memory is given back, not written over."""
-        if self._client is not None:
-            self._client.delete_collection(_NAME)
+        with self._opening, contextlib.suppress(Exception):  # gone already
+            if self._client is not None:
+                self._client.delete_collection(self._name)
         return False
 
     def close(self) -> None:
-        """Nothing: it ends with the process."""
+        """Give its memory back."""
+        self.drop()
 
     def _blank(self, count: int) -> "Array":
         import numpy as np

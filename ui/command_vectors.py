@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from engine import server_address, vaults
+from ui import apart
 from ui.command_session import Given, engine, require_vault, running
 from ui.terminal import plain, say, say_json, tell
 from vault.errors import StrongroomError
@@ -55,8 +56,12 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def _within(given: Given, kind: str) -> int:
     """Exact search, or Chroma in memory: nothing goes to a server from now on."""
-    with engine(given) as client:
-        found = client.call("vectors.use", kind=kind)
+    # In a process of its own: with no engine running it is locked as one, and then may not touch the address.
+    part = apart.start(lambda _: _use(given, kind))
+    found = part.next()
+    part.end()
+    if "error" in found:
+        raise StrongroomError(found["error"], found["hint"])
     server_address.remove(given.config, given.vault)
     if given.json:
         say_json(found)
@@ -65,6 +70,12 @@ def _within(given: Given, kind: str) -> int:
     if found["left"]:
         tell(f"strongroom: {plain(found['left'])}")
     return NOT_DELETED if found["left"] else 0
+
+
+def _use(given: Given, kind: str) -> dict[str, Any]:
+    with engine(given) as client:
+        found: dict[str, Any] = client.call("vectors.use", kind=kind)
+        return found
 
 
 def _server(given: Given, text: str) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -9,9 +10,16 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bench.household import Household, questions
 from engine.server_address import UNDERSTOOD
+from retrieval import nearest
+from retrieval.chroma import InMemory
+from retrieval.embed import Embedder
+from retrieval.nearest import Near
+from retrieval.vectors import Exact
 from tests.ui.test_command import ROOT, Person
 
 PAPERS = ROOT / "sample_corpus" / "papers"
@@ -58,6 +66,22 @@ class Server:
     def collections(self):
         return self.ask("GET", COLLECTIONS)
 
+    def vectors(self):
+        """All of them, as float32, by id."""
+        found = {}
+        for each in self.collections():
+            page = self.ask("POST", f"{COLLECTIONS}/{each['id']}/get", {"include": ["embeddings"], "limit": 5_000})
+            found.update({i: np.array(v, dtype="<f4") for i, v in zip(page["ids"], page["embeddings"], strict=True)})
+        return found
+
+    def files(self):
+        return [each for each in self.folder.rglob("*") if each.is_file()]
+
+    def on_disk(self, vector):
+        """The files that hold the beginning of this vector."""
+        wanted = vector.tobytes()[:64]
+        return [each.name for each in self.files() if wanted in each.read_bytes()]
+
     def count(self):
         return sum(self.ask("GET", f"{COLLECTIONS}/{each['id']}/count") for each in self.collections())
 
@@ -79,6 +103,35 @@ def filled(tmp_path_factory):
     person.ok("init")
     person.ok("add", PAPERS, "--wait")
     return person, [citations(person, each) for each in ASKED]
+
+
+def chosen(person, server):
+    code, screen = person.at_terminal("vectors", "server", server.address, typed=[UNDERSTOOD])
+    assert code == 0, screen
+
+
+def left(person):
+    done = person.run("vectors", "exact")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert person.json("vectors")["chosen"] == "exact"
+
+
+def answered(house, question):
+    answer = house.ask(question)
+    places = [[(c.passage.document, c.start, c.end) for c in each.citations] for each in answer.statements]
+    return [each.text for each in answer.statements], places
+
+
+def wait(done, seconds=120):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def unit(n):
+    made = np.random.default_rng(n).standard_normal(384).astype("<f4")
+    return made / np.linalg.norm(made)
 
 
 def citations(person, question):
@@ -124,12 +177,146 @@ def test_chroma_in_memory_gives_the_same_citations(filled):
 
 def test_a_server_gives_the_same_citations_and_keeps_nothing_when_it_is_left(filled, server):
     person, exact = filled
-    code, screen = person.at_terminal("vectors", "server", server.address, typed=[UNDERSTOOD])
-    assert code == 0, screen
+    chosen(person, server)
     with serving(person):
         found = until(person, lambda each: each["serving"] == "server")
         assert found["there"] == found["vectors"] == server.count() > 100
         assert [citations(person, each) for each in ASKED] == exact
         person.ok("vectors", "exact")
         assert server.collections() == []
+    assert person.json("vectors")["chosen"] == "exact"
+
+
+def test_all_of_the_samples_questions_are_answered_the_same(monkeypatch):
+    """With so few neighbours asked for that what is near, and not what there is, decides."""
+    house = Household(Embedder())
+    exact = [answered(house, each["question"]) for each in questions()]
+    monkeypatch.setattr(nearest, "_NEAREST", 40)
+    monkeypatch.setattr(nearest, "_ENOUGH", 1)
+    house.index.use(lambda model: Near(InMemory(), dimensions=384, key=os.urandom(32), load=house.index.load))
+    try:
+        wait(lambda: house.index.near.serves)
+        monkeypatch.setattr(Exact, "cosines", None)  # nothing is compared with all
+        assert [answered(house, each["question"]) for each in questions()] == exact
+    finally:
+        house.index.use(None)
+
+
+def test_what_is_removed_from_memory_is_found_no_more():
+    index = InMemory()
+    index.open(384)
+    ids = [os.urandom(16) for _ in range(2_000)]
+    index.add(ids, np.stack([unit(n) for n in range(2_000)]))
+    assert index.nearest(unit(700), 1) == [ids[700]]
+    gone = [ids[n] for n in (3, 700, 1_500)]
+    index.remove(gone)
+    index.sweep()
+    assert index.held(gone) == 0
+    assert index.count() == 1_997
+    assert not set(index.nearest(unit(700), 50)) & set(gone)
+    assert {each for page in index.ids() for each in page} == set(ids) - set(gone)
+
+
+def test_a_purge_reaches_the_server_and_its_files(filled, server, tmp_path):
+    person, _ = filled
+    paper = tmp_path / "papers" / "canary.txt"
+    paper.parent.mkdir()
+    paper.write_text("The lighthouse keeper's name is Ottoline Vavasour, and her boat is called Periwinkle.\n")
+    chosen(person, server)
+    try:
+        with serving(person):
+            person.ok("add", paper.parent, "--wait")
+            until(person, lambda each: each["serving"] == "server" and not each["to_add"])
+            before = server.vectors()
+            receipt = person.json("purge", paper, "--yes")
+            assert receipt["confirmed"], receipt
+            [row] = [each for each in receipt["checks"] if each["where"] == f"the Chroma server at {server.address}"]
+            assert row == {"what": "vectors", "where": row["where"], "searched": 1, "found": 0}
+            assert any("Chroma server keeps in memory" in each for each in receipt["not_covered"])
+            after = server.vectors()
+        [purged] = before.keys() - after.keys()
+        assert server.on_disk(before[purged]) == []
+        kept = next(iter(after.values()))
+        assert server.on_disk(kept), "the search for vectors finds none"
+        text = b"".join(each.read_bytes() for each in server.files())
+        assert b"Ottoline" not in text
+        assert b"canary" not in text
+    finally:
+        left(person)
+
+
+def test_a_purge_without_a_running_engine_reaches_the_server_too(filled, server, tmp_path):
+    person, _ = filled
+    paper = tmp_path / "papers" / "canary.txt"
+    paper.parent.mkdir()
+    paper.write_text("The ferryman's name is Barnaby Thistlewood, and his dog is called Marmalade.\n")
+    chosen(person, server)
+    try:
+        with serving(person):
+            person.ok("add", paper.parent, "--wait")
+            until(person, lambda each: each["serving"] == "server" and not each["to_add"])
+            there = server.count()
+        receipt = person.json("purge", paper, "--yes")
+        assert receipt["confirmed"], receipt
+        assert server.count() == there - 1
+    finally:
+        left(person)
+
+
+def test_exact_search_stands_in_for_a_server_that_is_down_and_a_purge_is_not_confirmed(filled, server, tmp_path):
+    person, exact = filled
+    paper = tmp_path / "papers" / "canary.txt"
+    paper.parent.mkdir()
+    paper.write_text("The organist's name is Philippa Gooseberry, and she plays on Thursdays.\n")
+    chosen(person, server)
+    try:
+        with serving(person):
+            person.ok("add", paper.parent, "--wait")
+            until(person, lambda each: each["serving"] == "server" and not each["to_add"])
+            there = server.count()
+            server.stop()
+            assert [citations(person, each) for each in ASKED] == exact
+            found = until(person, lambda each: each["serving"] == "exact")
+            assert "cannot be reached: connection refused" in found["why"]
+            done = person.run("purge", paper, "--yes", "--json")
+            receipt = json.loads(done.stdout)
+            assert done.returncode == 3
+            assert not receipt["confirmed"]
+            assert [each["found"] for each in receipt["checks"] if "cannot be asked now" in each["where"]] == [1]
+            server.start()
+            until(person, lambda each: each["serving"] == "server")
+            assert server.count() == there - 1
+            assert [citations(person, each) for each in ASKED] == exact
+    finally:
+        left(person)
+
+
+def test_a_server_that_lost_everything_is_filled_again_and_one_of_other_vectors_is_not_used(filled, server):
+    person, exact = filled
+    chosen(person, server)
+    try:
+        with serving(person):
+            there = until(person, lambda each: each["serving"] == "server")["there"]
+            [collection] = server.collections()
+            server.ask("DELETE", f"{COLLECTIONS}/{collection['name']}")
+            until(person, lambda each: each["lost"] and each["serving"] == "server")
+            assert server.count() == there
+            server.ask("DELETE", f"{COLLECTIONS}/{collection['name']}")
+            made = server.ask("POST", COLLECTIONS, {"name": collection["name"]})
+            server.ask("POST", f"{COLLECTIONS}/{made['id']}/add", {"ids": ["a"], "embeddings": [[1.0, 0.0, 0.0]]})
+            found = until(person, lambda each: "with vectors of 3, not 384" in each["why"])
+            assert found["serving"] == "exact"
+            assert [citations(person, each) for each in ASKED] == exact
+    finally:
+        left(person)
+
+
+def test_nothing_goes_anywhere_without_the_sentence(filled, server):
+    person, _ = filled
+    for typed in ("yes", "y", "", "vectors leave"):
+        code, screen = person.at_terminal("vectors", "server", server.address, typed=[typed])
+        assert code == 1, screen
+        assert "nothing was changed" in screen
+    assert person.run("vectors", "server", server.address).returncode == 1
+    assert list((person.home / ".config" / "strongroom").glob("*")) == []
     assert person.json("vectors")["chosen"] == "exact"

@@ -28,9 +28,9 @@ class Advice:
 ADVICE: tuple[Advice, ...] = (
     Advice("reader", r"default reader|stand behind an element",
            "Another reader reads more of it",
-           "Readers differ: what one leaves out or cannot read, another may read. `strongroom reader` (or Settings, under"
-           " Readers) says which one reads this format. Choose the other there, and the file is read again; what was read"
-           " of it can be found already.", again=False),
+           "Readers differ: what one leaves out or cannot read, another may read. `strongroom reader` (or Settings,"
+           " under Readers) says which one reads this format. Choose the other there, and the file is read again; what"
+           " was read of it can be found already.", again=False),
     Advice("password", r"needs a password|is encrypted with|readable with a key",
            "Locked with a password or key",
            "Open it with its own program, remove the password or save a copy without one, and put that into a watched"

@@ -31,7 +31,7 @@ from ingest.work import Work
 from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from vault import documents, purge
+from vault import cited, documents, purge
 from vault.errors import StrongroomError
 from vault.records import Document, Problem
 from vault.vault import Vault
@@ -336,6 +336,7 @@ class Pipeline:
             gone, ids = documents.rewrite(
                 db, number, document, prefix=ready.prefix, chunks=ready.chunks, keys=ready.keys, language=ready.language
             )
+            cited.follow(db, document.id, document.text)
             keyword.remove(db, {*gone, -number})
             removed.update(gone)
             indexed = list(zip(ids, ready.words, strict=True))

@@ -115,7 +115,9 @@ def _ask(parser: argparse.ArgumentParser) -> None:
 
 def _vectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("index", nargs="?", choices=["exact", "chroma", "server"], help="without one: say what is used")
-    parser.add_argument("address", nargs="?", metavar="ADDRESS", help="of a server: http://HOST:PORT, https://HOST:PORT")
+    parser.add_argument(
+        "address", nargs="?", metavar="ADDRESS", help="of a server: http://HOST:PORT, https://HOST:PORT"
+    )
     _json(parser)
 
 
@@ -133,6 +135,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
 def _reader(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("format", nargs="?", metavar="FORMAT", help="html, mail, docx or xml; without one: list")
     parser.add_argument("reader", nargs="?", metavar="READER", help="unstructured or default")
+    parser.add_argument("--wait", action="store_true", help="return when the files have been read again")
     _json(parser)
 
 

@@ -19,14 +19,17 @@ def reader(given: Given, options: argparse.Namespace) -> int:
     with engine(given) as client:
         if options.format:
             done = client.call("readers.use", format=options.format.lower(), reader=options.reader.lower())
+            if options.wait:
+                client.call("wait")
         else:
             listed = client.call("readers")
     if options.format:
         if given.json:
             say_json(done)
         elif done["files"]:
-            files = "1 file is" if done["files"] == 1 else f"{done['files']} files are"
-            tell(f"{done['format']} is read by {done['reader']} from now on; {files} read again")
+            files = "1 file" if done["files"] == 1 else f"{done['files']} files"
+            again = f"{files} read again" if options.wait else f"{files} to be read again while Strongroom runs"
+            tell(f"{done['format']} is read by {done['reader']} from now on; {again}")
         else:
             tell(f"{done['format']} is read by {done['reader']} from now on")
         return 0

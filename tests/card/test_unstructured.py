@@ -16,12 +16,14 @@ from bench import poison
 from engine.asking import ask, search
 from engine.engine import Engine
 from engine.erasing import purge
+from engine.history import conversation
 from engine.reading import document, documents, files
 from engine.rereading import readers_list, readers_use
 from engine.zygote import Zygote
 from ingest import readers, unstructured_reader
 from ingest.registry import UnreadableError
 from ingest.seen import seen
+from vault import documents as rows
 from vault.keys import FLOOR
 from vault.records import Document, Problem
 
@@ -357,8 +359,6 @@ def cited(engine: Engine) -> list[list[tuple[str, str]]]:
         citations = [c for s in answer["statements"] for c in s["citations"]]
         for c in citations:
             with engine.opened().vault.read() as db:
-                from vault import documents as rows
-
                 assert (rows.text_of(db, c["document"]) or "")[c["start"] : c["end"]] == c["quote"]
         found.append([(c["document"], " ".join(c["quote"].split())) for c in citations])
     return found
@@ -377,17 +377,17 @@ def test_the_sample_is_asked_with_the_same_citations_and_changing_back_restores_
     for kind in ("mail", "docx"):
         assert readers_use(engine, kind, "unstructured")["files"] > 3
     engine.wait(seconds=240)
-    rows = {each["format"]: each for each in readers_list(engine)["rows"]}
-    assert set(rows["mail"]["documents"]) == {"unstructured"}
-    assert set(rows["docx"]["documents"]) == {"unstructured"}
+    counts = {each["format"]: each for each in readers_list(engine)["rows"]}
+    assert set(counts["mail"]["documents"]) == {"unstructured"}
+    assert set(counts["docx"]["documents"]) == {"unstructured"}
     assert engine.status()["documents"] == count
     assert engine.opened().index.chunks == engine.opened().index.vectors
     assert cited(engine) == before
     for kind in ("mail", "docx"):
         readers_use(engine, kind, "default")
     engine.wait(seconds=120)
-    rows = {each["format"]: each for each in readers_list(engine)["rows"]}
-    assert set(rows["mail"]["documents"]) == {"default"}
+    counts = {each["format"]: each for each in readers_list(engine)["rows"]}
+    assert set(counts["mail"]["documents"]) == {"default"}
     assert cited(engine) == before
 
 
@@ -410,6 +410,55 @@ def test_xml_that_nothing_read_is_read_when_its_reader_is_chosen_and_purged_for_
     assert document(engine, row["id"])["metadata"]["reader"] == "unstructured"
     assert purge(engine, [row["id"]], confirm=True)["stage"]
     assert not search(engine, "zephyrine valve")["hits"]
+
+
+def test_a_kept_answer_points_at_its_words_in_the_new_readers_text(engine, tmp_path):
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "boat.html").write_text(
+        "<html><body><img src=x alt='the long boat house beside the river, in winter'>"
+        "<p>The rent of the boat is 140 pounds a month.</p></body></html>"
+    )
+    engine.folders_add(str(papers))
+    engine.wait(seconds=60)
+    asked = ask(engine, "What is the rent of the boat?")
+    before = next(c for s in asked["statements"] for c in s["citations"])
+    readers_use(engine, "html", "unstructured")
+    engine.wait(seconds=60)
+    (answer,) = conversation(engine, asked["conversation"])["answers"]
+    after = next(c for s in answer["statements"] for c in s["citations"])
+    assert after["quote"] == before["quote"]
+    assert after["start"] < before["start"]  # the picture's words are gone
+    with engine.opened().vault.read() as db:
+        assert rows.text_of(db, after["document"])[after["start"] : after["end"]] == after["quote"]
+
+
+def test_it_is_chosen_and_asked_in_a_terminal(tmp_path):
+    def strongroom(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ui.command", *words], capture_output=True, text=True, check=False, cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT),
+                 "STRONGROOM_PASSPHRASE_FILE": str(tmp_path / "secret")}, stdin=subprocess.DEVNULL, timeout=300,
+        )  # fmt: skip
+
+    (tmp_path / "secret").write_text("seven copper kettles whistle")
+    (tmp_path / "secret").chmod(0o600)
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "bill.xml").write_text("<bill><text>The zephyrine valve costs 240 pounds.</text></bill>")
+    assert strongroom("init").returncode == 0
+    assert strongroom("add", str(papers), "--wait").returncode in (0, 4)
+    chosen = strongroom("reader", "xml", "unstructured", "--wait")
+    assert chosen.returncode == 0, chosen.stderr
+    assert "1 file read again" in chosen.stdout + chosen.stderr
+    listed = strongroom("reader")
+    assert re.search(r"xml +unstructured +could be default", listed.stdout)
+    assert "pandoc" in listed.stdout
+    asked = strongroom("ask", "What does the zephyrine valve cost?")
+    assert "240 pounds" in asked.stdout
+    refused = strongroom("reader", "odt", "unstructured")
+    assert refused.returncode == 1
+    assert "pandoc" in refused.stderr
 
 
 def test_a_format_that_unstructured_does_not_read_stays_and_says_why(engine):

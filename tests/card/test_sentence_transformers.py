@@ -140,6 +140,23 @@ def test_under_the_lock_it_writes_nothing_and_calls_nobody(tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_defaults_runtime_gives_the_same_vectors_for_the_same_weights(tmp_path):
+    """The default's own way (OpenVINO, pooling in the graph) against the library's, on one unquantised model."""
+    import openvino
+
+    from retrieval.embed import Embedder
+    from tools.export_embedder import MODEL, trace
+
+    words = [*PAPERS.values(), *(f"word{n}" for n in range(2000))]  # tracing takes words by numbers up to 2,000
+    folder = tiny_models.make(tmp_path / "wide", dimensions=384, window=256, more_words=" ".join(words))
+    graph = tmp_path / "graph"
+    (graph / "openvino").mkdir(parents=True)
+    openvino.save_model(trace(folder), graph / MODEL, compress_to_fp16=False)
+    shutil.copyfile(folder / "tokenizer.json", graph / "tokenizer.json")
+    texts = [*PAPERS.values(), *TEXTS]
+    assert (Embedder(graph).embed(texts) * loaded(folder).embed(texts)).sum(axis=1).min() > 0.9999
+
+
 # --- changing the model ---------------------------------------------------------------------------------------------
 
 
@@ -412,3 +429,32 @@ def test_what_cannot_be_loaded_is_refused_and_nothing_changes(engine, tiny, tmp_
     assert [each["state"] for each in embedding(engine)["models"]] == ["serving"]
     with pytest.raises(ModelError, match="not a whole path"):
         embedding_use(engine, "models/tiny")
+
+
+def test_on_the_command_line_it_is_chosen_shown_waited_for_and_given_up(tiny, papers, tmp_path):
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE + "\n")
+    secret.chmod(0o600)
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "ui.command", *map(str, words)], capture_output=True, text=True, check=False,
+            timeout=3 * SECONDS, cwd=home, stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT),
+                 "STRONGROOM_PASSPHRASE_FILE": str(secret)},
+        )  # fmt: skip
+
+    assert run("init").returncode == 0
+    assert run("add", papers, "--wait").returncode == 0
+    before = run("ask", QUESTIONS[0]).stdout
+    assert "140 pounds a month. [1]" in before
+    done = run("model", "embed", tiny, "--wait")
+    assert (done.returncode, done.stdout.split("  ")[0]) == (0, "* tiny"), done.stderr
+    assert run("ask", QUESTIONS[0]).stdout == before
+    assert json.loads(run("model", "embed", "--json").stdout)["dimensions"] == 64
+    wrong = run("model", "embed", papers)
+    assert (wrong.returncode, f"{papers} lacks modules.json" in wrong.stderr) == (1, True)
+    assert "all-MiniLM" in run("model", "embed", "default", "--wait").stdout
+    assert sorted(each.name for each in home.iterdir()) == [".local"]

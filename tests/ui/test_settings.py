@@ -272,3 +272,12 @@ def test_a_model_is_added_by_its_file_shown_with_its_facts_and_removed(screen, o
     expect(screen.get_by_test_id("model")).to_have_count(0)
     assert opened.call("models")["rows"] == []
     assert made.exists()
+
+
+def test_another_reader_is_offered_and_how_to_get_one_is_said(screen, opened):
+    """Without an extra there is nothing to choose, and the page says what could be."""
+    expect(screen.get_by_role("heading", name="Readers")).to_be_visible()
+    if not any(each["installed"] for each in opened.call("readers")["readers"]):
+        expect(screen.get_by_text("make install EXTRAS=unstructured")).to_be_visible()
+    else:
+        expect(screen.get_by_label("Word documents")).to_be_visible()

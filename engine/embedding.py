@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.engine import Engine, Notify, silent
+from engine.models import NotEnoughMemoryError, available_memory
 from retrieval import scale
 from retrieval import sentence_transformers_folder as folders
 from retrieval import sentence_transformers_model as sentence_transformers
 from retrieval.embedder import ModelError
 from vault.shelves import Kept
 
+_FOLD = 3
+"""of its files' size is what a model needs while it is loaded: 16-bit weights are computed in 32 bits"""
 DEFAULT = "default"
 """the word for the model that comes with Strongroom"""
 
@@ -55,6 +58,13 @@ def embedding_use(engine: Engine, path: str, *, notify: Notify = silent) -> dict
     raw = os.path.realpath(os.path.expanduser(os.fsencode(path)))
     folder = folders.look(Path(os.fsdecode(raw)))
     digest = folders.digest(folder, lambda read, of: notify("progress", {"read": read, "of": of}))
+    free = available_memory()
+    if free is not None and _FOLD * folder.bytes > free:
+        raise NotEnoughMemoryError(
+            f"the model {folder.name} needs about {_FOLD * folder.bytes / 1e9:.1f} GB of memory,"
+            f" and {free / 1e9:.1f} GB are free",
+            "close other programs, or use a smaller model",
+        )
     model = sentence_transformers.Model(folder, digest, gpu=engine.settings.embedding_gpu)
     if folders.digest(folders.look(folder.path)) != digest:
         raise ModelError(f"{folder.path} changed while it was read", "wait until it is there whole")

@@ -44,14 +44,17 @@ class EmbeddingModels:
         self._index: Index | None = None
         with vault.write() as db:
             shelves.begin(db, self._own_kept())
-        self.serving, self.coming = self._arranged()
+        with self._lock:  # a model that cannot be loaded may be told of before this ends
+            self.serving, self.coming = self._arranged()
 
-    def attach(self, work: Work, index: Index) -> None:
-        """Begin to steer what is made, and what a search uses."""
-        work.serving, work.coming = self.serving, self.coming
-        work.all_there, work.left = self._all_there, self._left
-        self._work, self._index = work, index
-        self._arrange()  # something may have failed to load since
+    def attach(self, work: Work, index: Index, given: Making) -> None:
+        """Begin to steer what is made, and what a search uses; `given` is what the index began with."""
+        with self._lock:
+            work.serving, work.coming = self.serving, self.coming
+            work.all_there, work.left = self._all_there, self._left
+            self._work, self._index = work, index
+            if given is not self.serving:  # it failed to load since
+                index.serve(self.serving.embedder, self.serving.shelf)
 
     def for_answers(self) -> Embedder:
         """The model that compares sentences: the serving one, or its stand-in while that one is not there."""

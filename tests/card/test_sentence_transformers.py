@@ -19,6 +19,7 @@ from engine.asking import ask, search
 from engine.embedding import embedding, embedding_use
 from engine.engine import Engine
 from engine.erasing import purge
+from engine.models import NotEnoughMemoryError
 from retrieval import scale
 from retrieval import sentence_transformers_folder as folders
 from retrieval.embedder import ModelError
@@ -418,7 +419,7 @@ def test_a_model_that_was_exchanged_is_not_used(start, engine, tiny, other, tmp_
     assert embedding(engine)["problem"] == ""
 
 
-def test_what_cannot_be_loaded_is_refused_and_nothing_changes(engine, tiny, tmp_path):
+def test_what_cannot_be_loaded_is_refused_and_nothing_changes(engine, tiny, tmp_path, monkeypatch):
     folder = tmp_path / "mine"
     shutil.copytree(tiny, folder)
     weights = (folder / "model.safetensors").read_bytes()
@@ -427,6 +428,9 @@ def test_what_cannot_be_loaded_is_refused_and_nothing_changes(engine, tiny, tmp_
         with pytest.raises(ModelError, match="cannot be loaded"):
             embedding_use(engine, str(folder))
     assert [each["state"] for each in embedding(engine)["models"]] == ["serving"]
+    monkeypatch.setattr("engine.embedding.available_memory", lambda: 100_000)
+    with pytest.raises(NotEnoughMemoryError, match=r"the model tiny needs about 0.0 GB of memory"):
+        embedding_use(engine, str(tiny))
     with pytest.raises(ModelError, match="not a whole path"):
         embedding_use(engine, "models/tiny")
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _PURPOSE = "strongroom vectors elsewhere"
 _SETTLE_SECONDS = 30.0  # that a purge waits for the other index
 KEPT = (
-    "what a Chroma server keeps in memory until it ends, in copies of its files and in old blocks of its disk",
+    "what a Chroma server keeps in memory until it ends, and in copies of its files and old blocks of its disk",
+    "free pages of a Chroma server's database that were not used again yet: `chroma vacuum` clears them there",
     "a Chroma server that says that it deleted, and did not",
 )
 

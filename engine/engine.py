@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from engine import listing, looks, settings, vector_index
 from engine.answering import Answering
-from engine.connector import Elsewhere
 from engine.drawn import Drawn
 from engine.embedding_models import EmbeddingModels
 from engine.loading import Loading, on_battery
@@ -40,6 +39,9 @@ from vault.failures import KeyringAloneError
 from vault.keys import KdfCost, as_keyring
 from vault.vault import HEADER_NAME, Vault
 from vault.vault import unlock as check_secret
+
+if TYPE_CHECKING:
+    from engine.connector import Elsewhere
 
 Notify = Callable[[str, Mapping[str, Any]], None]
 

@@ -8,7 +8,6 @@ from retrieval.embed import Embedder as Own
 from retrieval.embedder import Embedder
 from vault.records import Chunk, Document
 
-
 UNKNOWN = "unknown"
 """a document's language that the embedding model does not know"""
 

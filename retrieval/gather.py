@@ -50,9 +50,11 @@ def gather(  # noqa: PLR0917 - the stages of one search, in their order
     order = _shared_out(snapshot, mix, places)
     vectors = snapshot.vectors.rows(order)
     if snapshot.vectors.approximate and scores.vector is not None:
-        scores.cosine[order] = snapshot.embedder.on_scale(vectors @ scores.vector)  # a thread's mate need not be near itself
+        # A thread's mate need not be near itself.
+        scores.cosine[order] = snapshot.embedder.on_scale(vectors @ scores.vector)
     # Without a vector on both sides there is nothing to go by but the words.
-    alike = (snapshot.embedder.on_scale(vectors @ vectors.T) >= _SAME_VECTOR) | ~np.outer(snapshot.embedded[order], snapshot.embedded[order])
+    close = snapshot.embedder.on_scale(vectors @ vectors.T) >= _SAME_VECTOR
+    alike = close | ~np.outer(snapshot.embedded[order], snapshot.embedded[order])
     groups: list[list[int]] = []  # each passage's places, the one that was found first in front
     folded: list[list[int]] = []  # the places whose text is that of the passage's first
     leads: list[int] = []  # where each passage's first stands in `order`

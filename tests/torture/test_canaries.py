@@ -255,7 +255,7 @@ def ask(page, words: str) -> str:
 
 
 def say(page, label: str, words: str) -> None:
-    box = page.get_by_label(label)
+    box = page.get_by_label(label, exact=True)
     box.fill(words)
     box.press("Enter")
 

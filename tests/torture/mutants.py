@@ -635,8 +635,8 @@ MUTANTS = [
     Mutant(
         breaks="a locked vault tells nothing of its folders",
         file="engine/engine.py",
-        before=("        if self._open is None or self._page_locked:\n            return shown"),
-        after=("        if self._open is None:\n            return shown"),
+        before='        if self._open is None or self._page_locked or life == "ending":\n',
+        after='        if self._open is None or life == "ending":\n',
         test=(
             "tests/engine/test_sleeping.py::test_after_sleep_the_first_request_is_refused_and_the_passphrase_"
             "opens_it_again"

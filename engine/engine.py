@@ -30,12 +30,11 @@ from ingest.pipeline import Pipeline
 from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from vault import purge, purge_list, remembered
+from vault import attempts, purge, purge_list, remembered
 from vault.errors import LockedError, StrongroomError
 from vault.failures import KeyringAloneError
 from vault.keys import KdfCost, as_keyring
 from vault.vault import HEADER_NAME, Vault
-from vault.vault import unlock as check_secret
 
 Notify = Callable[[str, Mapping[str, Any]], None]
 
@@ -171,7 +170,7 @@ class Engine:
             elif as_keyring(passphrase):
                 raise KeyringAloneError("does not open what was locked")
             else:
-                check_secret(self._open.vault.header, passphrase, self._open.vault.state)
+                attempts.unlock(self._open.vault.header, passphrase, self._open.vault.state)
             self._begin_use()
         return self.status()
 

@@ -10,7 +10,7 @@ from engine import looks, settings
 from engine.engine import Engine
 from retrieval import embed
 from vault import backup as copies
-from vault import keys, remembered
+from vault import keys, rekey, remembered
 from vault.errors import StrongroomError
 
 KEYRING_NAME = "system's keyring"
@@ -38,9 +38,9 @@ def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[
     vault = engine.opened().vault
     code = None
     if revoke:
-        code = vault.revoke(old, new)
+        code = rekey.revoke(vault, old, new)
     else:
-        vault.change_passphrase(old, new)
+        rekey.change_passphrase(vault, old, new)
     with vault.write() as db:
         for kind in ("passphrase", "recovery code") if revoke else ("passphrase",):
             remembered.set_secret(db, kind, time.time())
@@ -50,7 +50,7 @@ def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[
 def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
     """Make a new recovery code; the old one ends."""
     vault = engine.opened().vault
-    code = vault.new_recovery_code(passphrase)
+    code = rekey.new_recovery_code(vault, passphrase)
     with vault.write() as db:
         remembered.set_secret(db, "recovery code", time.time())
     return {"recovery_code": code}
@@ -64,7 +64,7 @@ def keyring(engine: Engine) -> dict[str, Any]:
 def keyring_on(engine: Engine, passphrase: str) -> dict[str, Any]:
     """Let the system's keyring open the vault; the answer holds the secret that it is to keep."""
     vault = engine.opened().vault
-    secret = vault.keyring_on(passphrase)
+    secret = rekey.keyring_on(vault, passphrase)
     with vault.write() as db:
         remembered.set_secret(db, KEYRING_NAME, time.time())
     return {"secret": secret}
@@ -72,7 +72,7 @@ def keyring_on(engine: Engine, passphrase: str) -> dict[str, Any]:
 
 def keyring_off(engine: Engine) -> dict[str, Any]:
     """End that; `was` says whether it did."""
-    return {"was": engine.opened().vault.keyring_off()}
+    return {"was": rekey.keyring_off(engine.opened().vault)}
 
 
 def backup(engine: Engine, target: str, *, lies: str | None = None) -> dict[str, Any]:

@@ -325,6 +325,66 @@ def test_an_older_database_is_refused_with_the_dates_until_it_is_accepted(place)
     assert place.settings() == {"a": "old"}
 
 
+def one_commit(place, vault: Vault) -> None:
+    place.put(vault, "a", "new")
+
+
+def two_commits(place, vault: Vault) -> None:
+    place.put(vault, "a", "newer")
+    place.put(vault, "a", "new")
+
+
+def log_moved(place, vault: Vault) -> None:
+    """And another log begun."""
+    place.put(vault, "a", "newer")
+    vault.checkpoint()
+    place.put(vault, "a", "new")
+
+
+def new_keys(place, vault: Vault) -> None:
+    place.put(vault, "a", "new")
+    rekey.revoke(vault, place.code, "correct horse battery", cost=keys.FLOOR)
+
+
+@pytest.mark.parametrize("left", ["closed", "killed"])
+@pytest.mark.parametrize("change", [one_commit, two_commits, log_moved, new_keys])
+def test_an_older_folder_put_back_after_a_kill_is_refused(place, in_child, die, change, left):
+    """The whole folder, with its own anchor and its log if it had one. What was acknowledged between opening and kill,
+    only the state folder knows then: no closing has sealed anything."""
+
+    def work(change, end) -> None:
+        vault = place.open()
+        change(place, vault)
+        end(vault)
+        die()
+
+    old = (lambda place, vault: place.put(vault, "a", "old"), Vault.close if left == "closed" else die)
+    assert in_child(lambda: work(*old)) == -9
+    older, newest, state_before = (place.folder.with_name(name) for name in ("older", "newest", "state before"))
+    shutil.copytree(place.folder, older)
+    assert in_child(lambda: work(change, die)) == -9
+    place.folder.rename(newest)
+    shutil.copytree(older, place.folder)
+    known = files(place.state)
+    for _ in range(2):
+        with pytest.raises(OlderVaultError, match="missing") as raised:
+            place.open()
+        assert raised.value.exit_code == 3
+        assert "put the newest files back" in raised.value.hint
+        assert "--accept-older" in raised.value.hint
+        kept = {name: data for name, data in files(place.folder).items() if data and name != "lock"}
+        assert kept == {name: data for name, data in files(older).items() if name != "lock"}
+        assert files(place.state) == known
+
+    shutil.copytree(place.state, state_before)
+    assert place.settings(accept_older=True) == place.settings() == {"a": "old"}
+
+    shutil.rmtree(place.folder)
+    newest.rename(place.folder)
+    place.state = state_before
+    assert place.settings("correct horse battery") == {"a": "new"}
+
+
 def test_an_older_database_without_its_anchor_is_refused_on_any_machine(place, tmp_path):
     kept = (place.folder / "store-1.db").read_bytes()
     vault = place.open()

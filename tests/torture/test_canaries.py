@@ -255,7 +255,8 @@ def ask(page, words: str) -> str:
 
 
 def say(page, label: str, words: str) -> None:
-    box = page.get_by_label(label, exact=True)
+    # Not of a screen that is on its way out: the settings ask for the "Present passphrase or recovery code".
+    box = page.get_by_label(re.compile(f"^{label}"))
     box.fill(words)
     box.press("Enter")
 

@@ -348,7 +348,9 @@ def test_a_backup_is_restored_on_another_machine(person, tmp_path):
     elsewhere = Person(tmp_path / "elsewhere")
     elsewhere.ok("restore", backup)
     assert "184.50" in elsewhere.ok("ask", "What does the boiler service cost?").stdout
-    assert elsewhere.run("restore", backup).returncode == 1
+    refused = elsewhere.run("restore", backup)
+    assert refused.returncode == 1
+    assert "--replace" in refused.stderr
 
 
 def test_a_damaged_vault_has_its_own_exit_code(person, tmp_path):

@@ -105,7 +105,7 @@ def _bar(screens: list[Any], status: Mapping[str, Any]) -> None:
             key="lock-now",
             icon=":material/lock:",
             type="tertiary",
-            help="Ask for the passphrase again",
+            help="Ends the engine, keys and all. Privacy has a lock that goes on reading your folders.",
         ):
             page_folders.lock()
 

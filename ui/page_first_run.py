@@ -38,7 +38,7 @@ def _passphrase() -> None:
         type="password",
         autocomplete="off",
         key="first",
-        placeholder="four or five unrelated words are strong, and can be remembered",
+        placeholder="four or five unrelated words are strong",
     )
     strength_shown(first)
     again = st.text_input("The same again", type="password", autocomplete="off", key="again")
@@ -75,7 +75,8 @@ def _code() -> None:
     code = st.session_state["recovery_code"]
     look.title(
         "Write down the recovery code",
-        "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.",
+        "It opens the vault if you forget the passphrase. It is shown only now: a page loaded anew has it no more. "
+        "Settings makes another. Paper in a drawer is a good place.",
     )
     st.html(tag("div.code", grouped(code), data_testid="recovery-code"))
     typed = st.text_input(

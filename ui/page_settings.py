@@ -164,7 +164,7 @@ def _locking(settings: Mapping[str, Any]) -> None:
     )
     why(
         "On: the keys leave the memory, nothing is read until you unlock. Off: your folders are followed meanwhile, "
-        "with the keys in the engine's memory. Lock by hand always ends it."
+        "with the keys in the engine's memory. Lock, in the bar, always ends it."
     )
     wrong("lock_ends_engine")
 

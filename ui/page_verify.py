@@ -46,6 +46,7 @@ def show(when: Callable[[float], str]) -> None:
 def _report(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], when: Callable[[float], str]) -> None:
     """The newest report, and from earlier ones what it did not try."""
     rows = from_json(report["rows"])
+    own = len(rows)
     for each in earlier:
         known = {row.id for row in rows}
         at = when(float(each["at"]))
@@ -54,7 +55,10 @@ def _report(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], whe
     pairs = [(str(found[result]), _WORDS[result]) for result in _WORDS]
     st.html(tag("div", look.facts(pairs), data_testid="verify-facts"))
     by = "strongroom verify, in a terminal" if report["by"] == "command" else "this page, in the engine"
-    st.html(tag("p.after", f"{when(float(report['at']))}, by {by}, in {float(report['seconds']):.0f} seconds"))
+    words = f"{when(float(report['at']))}, by {by}, in {float(report['seconds']):.0f} seconds"
+    if len(rows) > own:
+        words += f": {count(own, 'row')}; {len(rows) - own} more were tried earlier, and say when"
+    st.html(tag("p.after", escape(words)))
     if found["not held"]:
         look.notice("bad", f"{count(found['not held'], 'promise')} not held here", "SECURITY.md says how to report it")
     st.html(tag("div.verified", *(_group(group, [each for each in rows if each.group == group]) for group in GROUPS)))

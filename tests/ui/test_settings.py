@@ -70,13 +70,19 @@ def test_a_click_that_is_told_twice_does_not_take_back_what_was_set_since(opened
     """As Streamlit does where a run for something else comes between."""
     with client.connect(opened.vault, opened.state) as asked:
         monkeypatch.setattr(link, "_line", [asked])
-        was = asked.call("settings.get")["auto_lock_minutes"]
+        asked.call("settings.set", key="auto_lock_minutes", value=(was := 11.0))
         st.session_state["widget"] = "1 hour"
         page_settings.changed("auto_lock_minutes", "widget", was)
         assert asked.call("settings.get")["auto_lock_minutes"] == 60
         asked.call("settings.set", key="auto_lock_minutes", value=7)
         page_settings.changed("auto_lock_minutes", "widget", was)
         assert asked.call("settings.get")["auto_lock_minutes"] == 7
+        st.session_state["widget"] = "30 minutes"  # another click on it, before it was drawn anew
+        page_settings.changed("auto_lock_minutes", "widget", was)
+        assert asked.call("settings.get")["auto_lock_minutes"] == 30
+        asked.call("settings.set", key="auto_lock_minutes", value=was)
+        page_settings.changed("auto_lock_minutes", "widget", was)  # the same again, from where it was
+        assert asked.call("settings.get")["auto_lock_minutes"] == 30
 
 
 def colours(screen):

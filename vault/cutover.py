@@ -12,7 +12,7 @@ import apsw
 from vault import store
 from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import explained
-from vault.files import replace_and_erase, sync_folder, system_errors
+from vault.files import replace_and_erase, sync_folder
 from vault.folder import HEADER_NAME, remove_database, stored_state
 from vault.keys import Header, Keys
 from vault.recrypt import Copy
@@ -44,8 +44,7 @@ def switch(vault: "Vault", copy: Copy, header: Header, fresh: Keys) -> bool:
         old = vault.database
         vault.go_over(header, fresh, new)
         remove_database(old)
-        with system_errors(vault.folder, "write"):
-            sync_folder(vault.folder)
+        sync_folder(vault.folder)
         if failed:
             raise failed
         vault.anchor()

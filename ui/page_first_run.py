@@ -104,15 +104,16 @@ def _folders() -> None:
     )
     path = st.text_input("Folder", autocomplete="off", key="first_folder", value=_documents())
     with st.container(horizontal=True):
-        if st.button("Add and begin", type="primary"):
-            try:
-                link.call("folders.add", path=path)
-            except StrongroomError as error:
-                look.failure(error)
-                return
-            _finish()
-        if st.button("Later", type="tertiary"):
-            _finish()
+        add = st.button("Add and begin", type="primary")
+        later = st.button("Later", type="tertiary")
+    if add:
+        try:
+            link.call("folders.add", path=path)
+        except StrongroomError as error:
+            look.failure(error)
+            return
+    if add or later:
+        _finish()
 
 
 def _documents() -> str:

@@ -109,6 +109,12 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         _say(page, "Type the code", code.lower())
         page.get_by_role("button", name="I have it on paper").click()
         page.get_by_text("Where are your papers?").wait_for()
+        _say(page, "Folder", "/no/such/folder")
+        page.get_by_role("button", name="Add and begin").click()
+        page.get_by_text("There is no folder /no/such/folder").wait_for()
+        assert page.get_by_role("button", name="Later").is_visible()
+        below = page.get_by_role("button", name="Add and begin").bounding_box()
+        assert page.locator(".notice.bad").bounding_box()["y"] >= below["y"] + below["height"]
         _say(page, "Folder", str(papers))
         page.get_by_role("button", name="Add and begin").click()
         page.locator(".st-key-bar").wait_for()

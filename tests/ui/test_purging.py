@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine import erased
 from ui import page_purge, purging, render
 from ui.shown import with_code
 from ui.terminal import Style
@@ -43,6 +44,11 @@ def test_each_stage_has_its_words_and_its_tone(stage, tone, said):
     shown = page_purge.stage(found)
     assert with_code(said) in shown
     assert f'class="{tone}"' in shown
+
+
+def test_what_is_shredded_soon_is_said_in_a_sentence():
+    soon = erased._stage(3, None, None, {"stage": "soon"})
+    assert purging.stage({"stage": soon})[1] == "erased; not yet shredded: it will be in a moment"
 
 
 def test_backups_that_hold_it_are_named_and_cannot_act(capsys):

@@ -17,7 +17,7 @@ from typing import Any
 
 import apsw
 
-from engine import listing, looks, settings
+from engine import code_kept, listing, looks, settings
 from engine.answering import Answering
 from engine.drawn import Drawn
 from engine.loading import Loading, on_battery
@@ -120,6 +120,7 @@ class Engine:
             found = db.execute("SELECT count(*) FROM document").get
             folders = self._folder_rows(db)
             purges = purge_list.serial(db)
+            code_confirmed = code_kept.confirmed(db)
         to_do = pipeline.to_do()
         progress = pipeline.progress
         elapsed = time.monotonic() - progress.started if progress.started else 0.0
@@ -132,6 +133,7 @@ class Engine:
             "files": states,
             "documents": found,
             "purges": purges,
+            "code_confirmed": code_confirmed,
             "shredding": self._open.shredding.status(),
             "chunks": self._open.index.chunks,
             "vectors": self._open.index.vectors,
@@ -145,8 +147,9 @@ class Engine:
             "disk_full": pipeline.work.full,
         }
 
-    def create(self, passphrase: str) -> dict[str, Any]:
-        """Make the vault and open it. The recovery code is in the answer, and nowhere else."""
+    def create(self, passphrase: str, *, to_confirm: bool = False) -> dict[str, Any]:
+        """Make the vault and open it. The recovery code is in the answer, and nowhere else; `to_confirm` if
+        `recovery.confirmed` is to follow."""
         with self._opening:
             self._refuse_if_ending()
             if self._open:
@@ -156,6 +159,7 @@ class Engine:
             with vault.write() as db:
                 for kind in ("passphrase", "recovery code"):
                     remembered.set_secret(db, kind, time.time())
+                code_kept.remember(db, confirmed=not to_confirm)
         return {"recovery_code": code}
 
     def unlock(self, passphrase: str, *, accept_older: bool = False) -> dict[str, Any]:

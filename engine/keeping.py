@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import looks, settings
+from engine import code_kept, looks, settings
 from engine.engine import Engine
 from retrieval import embed
 from vault import backup as copies
@@ -32,9 +32,9 @@ def settings_set(engine: Engine, key: str, value: Any) -> dict[str, Any]:
     return asdict(engine.settings)
 
 
-def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
+def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False, to_confirm: bool = False) -> dict[str, Any]:
     """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from now
-    on. The answer holds the new recovery code then."""
+    on. The answer holds the new recovery code then; `to_confirm` as in `recovery`."""
     vault = engine.opened().vault
     code = None
     if revoke:
@@ -44,16 +44,26 @@ def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[
     with vault.write() as db:
         for kind in ("passphrase", "recovery code") if revoke else ("passphrase",):
             remembered.set_secret(db, kind, time.time())
+        if revoke:
+            code_kept.remember(db, confirmed=not to_confirm)
     return {"recovery_code": code}
 
 
-def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
-    """Make a new recovery code; the old one ends."""
+def recovery(engine: Engine, passphrase: str, *, to_confirm: bool = False) -> dict[str, Any]:
+    """Make a new recovery code; the old one ends. `to_confirm` if `recovery.confirmed` is to follow."""
     vault = engine.opened().vault
     code = rekey.new_recovery_code(vault, passphrase)
     with vault.write() as db:
         remembered.set_secret(db, "recovery code", time.time())
+        code_kept.remember(db, confirmed=not to_confirm)
     return {"recovery_code": code}
+
+
+def recovery_confirmed(engine: Engine) -> dict[str, Any]:
+    """The user has the recovery code: it was typed as it was shown."""
+    with engine.opened().vault.write() as db:
+        code_kept.remember(db, confirmed=True)
+    return {}
 
 
 def keyring(engine: Engine) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def main() -> None:
             page_unlock.show(status)
         else:
             _bar(screens, status)
+            page_first_run.unconfirmed(status)
             current.run()
     except StrongroomError as error:
         look.failure(error)

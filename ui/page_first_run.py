@@ -3,6 +3,8 @@
 import math
 import os
 import pwd
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -60,7 +62,7 @@ def _passphrase() -> None:
 def _create(passphrase: str) -> None:
     try:
         with st.spinner("Making the keys, which takes a second on purpose…"):
-            made = link.call("create", passphrase=passphrase)
+            made = link.call("create", passphrase=passphrase, to_confirm=True)
     except StrongroomError as error:
         look.failure(error)
         return
@@ -86,10 +88,22 @@ def _code() -> None:
         if letters(typed) != letters(code):
             look.notice("warn", "that is not the code above; compare it group by group")
             return
+        link.call("recovery.confirmed")
         for key in ("recovery_code", "typed"):
             st.session_state.pop(key, None)
         st.session_state["first_run"] = "folders"
         link.rerun()
+
+
+def unconfirmed(status: Mapping[str, Any]) -> None:
+    """Say, on every screen, that the code was shown and nobody may have it, as where the page was loaded anew."""
+    if not status.get("code_confirmed", True) and "new-code" not in st.session_state:
+        look.notice(
+            "warn",
+            "the recovery code was shown, and not typed to confirm it; without it, a forgotten passphrase loses "
+            "this vault",
+            "make another: Settings, New recovery code",
+        )
 
 
 def grouped(code: str) -> str:

@@ -15,6 +15,7 @@ _NAMES = {
     "chunks": ("passage", "passages"),
     "vectors": ("vector", "vectors"),
     "paths": ("place", "places"),
+    "files": ("file name", "file names"),
     "turns": ("question with its answer", "questions with their answers"),
 }
 """what a receipt counts"""

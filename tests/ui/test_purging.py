@@ -46,6 +46,15 @@ def test_each_stage_has_its_words_and_its_tone(stage, tone, said):
     assert f'class="{tone}"' in shown
 
 
+def test_page_and_terminal_count_the_same():
+    found = {**RECEIPT, "removed": dict.fromkeys(RECEIPT["removed"], 2)}
+    told = "\n".join(render.receipt(found, STYLE))
+    shown = page_purge._summary(found)
+    for counted in ("documents", "attachments", "passages", "vectors", "places", "file names"):
+        assert f"2 {counted}" in told
+        assert f"2 {counted}" in shown
+
+
 def test_what_is_shredded_soon_is_said_in_a_sentence():
     soon = erased._stage(3, None, None, {"stage": "soon"})
     assert purging.stage({"stage": soon})[1] == "erased; not yet shredded: it will be in a moment"

@@ -140,11 +140,16 @@ def _move(staged: Path, target: Path) -> None:
 
 def restore(given: Given, options: argparse.Namespace) -> int:
     """Make a vault from a backup, where there is none."""
+    from vault import manifest
     from vault.vault import HEADER_NAME
 
     source = Path(os.path.abspath(options.source))
     if not source.is_dir():
         raise StrongroomError(f"there is no folder {source}", "name the folder that `strongroom backup` has written")
+    if not os.path.lexists(source / manifest.FILE_NAME):
+        from vault.backup import NotABackupError
+
+        raise NotABackupError(source)
     if not options.replace and (given.vault / HEADER_NAME).exists():
         raise StrongroomError(
             f"{given.vault} already holds a vault",

@@ -78,6 +78,8 @@ def look(file: Path) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
         try:
             return compare(opened, versions)
+        except AdvisoriesError as error:
+            raise AdvisoriesError(f"{file}: {error.message}", error.hint) from error
         except MemoryError:
             raise AdvisoriesError(f"{file} needs more than {_MOST_MEMORY_BYTES >> 30} GiB of memory") from None
 

@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 
 from engine.listing import limited, order, state_of
+from engine.wire import KINDS
 from vault.errors import StrongroomError
 
 _PLACES = 20  # of one document, in a list
@@ -152,6 +153,8 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
         values += [_like(word) for word in words for _ in range(4)]
         values.append(json.dumps(list(wanted.holding)))
     if wanted.kind:
+        if unknown := [each for each in wanted.kind.split(",") if each not in KINDS]:
+            raise StrongroomError(f"no document is of the kind {unknown[0]!r}", f"there are {', '.join(sorted(KINDS))}")
         where.append(f"kind IN ({','.join('?' * len(wanted.kind.split(',')))})")
         values += wanted.kind.split(",")
     if wanted.state:

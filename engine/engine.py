@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from engine import listing, looks, settings, vector_index
+from engine import code_kept, listing, looks, settings, vector_index
 from engine.answering import Answering
 from engine.drawn import Drawn
 from engine.embedding_models import EmbeddingModels
@@ -33,12 +33,11 @@ from retrieval import keyword
 from retrieval.embed import Embedder
 from retrieval.embedder import Embedder as Model
 from retrieval.index import Index
-from vault import purge, purge_list, remembered
+from vault import attempts, purge, purge_list, remembered
 from vault.errors import LockedError, StrongroomError
 from vault.failures import KeyringAloneError
 from vault.keys import KdfCost, as_keyring
 from vault.vault import HEADER_NAME, Vault
-from vault.vault import unlock as check_secret
 
 if TYPE_CHECKING:
     from engine.connector import Elsewhere
@@ -130,6 +129,7 @@ class Engine:
             found = db.execute("SELECT count(*) FROM document").get
             folders = self._folder_rows(db)
             purges = purge_list.serial(db)
+            code_confirmed = code_kept.confirmed(db)
         to_do = pipeline.to_do()
         progress = pipeline.progress
         elapsed = time.monotonic() - progress.started if progress.started else 0.0
@@ -142,6 +142,7 @@ class Engine:
             "files": states,
             "documents": found,
             "purges": purges,
+            "code_confirmed": code_confirmed,
             "shredding": self._open.shredding.status(),
             "chunks": self._open.index.chunks,
             "vectors": self._open.index.vectors,
@@ -157,8 +158,9 @@ class Engine:
             "embedding": self._open.models.progress(),
         }
 
-    def create(self, passphrase: str) -> dict[str, Any]:
-        """Make the vault and open it. The recovery code is in the answer, and nowhere else."""
+    def create(self, passphrase: str, *, to_confirm: bool = False) -> dict[str, Any]:
+        """Make the vault and open it. The recovery code is in the answer, and nowhere else; `to_confirm` if
+        `recovery.confirmed` is to follow."""
         with self._opening:
             self._refuse_if_ending()
             if self._open:
@@ -168,6 +170,7 @@ class Engine:
             with vault.write() as db:
                 for kind in ("passphrase", "recovery code"):
                     remembered.set_secret(db, kind, time.time())
+                code_kept.remember(db, confirmed=not to_confirm)
         return {"recovery_code": code}
 
     def unlock(self, passphrase: str, *, accept_older: bool = False) -> dict[str, Any]:
@@ -182,7 +185,7 @@ class Engine:
             elif as_keyring(passphrase):
                 raise KeyringAloneError("does not open what was locked")
             else:
-                check_secret(self._open.vault.header, passphrase, self._open.vault.state)
+                attempts.unlock(self._open.vault.header, passphrase, self._open.vault.state)
             self._begin_use()
         return self.status()
 

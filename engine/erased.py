@@ -48,9 +48,9 @@ def _stage(number: int, shredded: float | None, looked: str | None, shredding: M
     if shredding["stage"] == "copying":
         if number <= shredding["covers"]:
             return {"name": "shredding", "percent": shredding["percent"]}
-        return {"name": "erased", "why": "waits for the shredding under way to end, and is shredded by the next"}
+        return {"name": "erased", "why": "it waits for the shredding under way to end, and is shredded by the next"}
     if shredding["stage"] == "soon":
-        return {"name": "erased", "why": "is shredded in a moment"}
+        return {"name": "erased", "why": "it will be in a moment"}
     return {"name": "erased", "why": shredding["why"]}
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import card, looks, settings
+from engine import card, code_kept, looks, settings
 from engine.engine import Engine
 from vault import backup as copies
-from vault import keys, remembered
+from vault import keys, rekey, remembered
 from vault.errors import StrongroomError
 
 KEYRING_NAME = "system's keyring"
@@ -33,28 +33,38 @@ def settings_set(engine: Engine, key: str, value: Any) -> dict[str, Any]:
     return asdict(engine.settings)
 
 
-def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False) -> dict[str, Any]:
+def passwd(engine: Engine, old: str, new: str, *, revoke: bool = False, to_confirm: bool = False) -> dict[str, Any]:
     """Change the passphrase; `revoke` also makes the old one and the old recovery code useless on copies made from now
-    on. The answer holds the new recovery code then."""
+    on. The answer holds the new recovery code then; `to_confirm` as in `recovery`."""
     vault = engine.opened().vault
     code = None
     if revoke:
-        code = vault.revoke(old, new)
+        code = rekey.revoke(vault, old, new)
     else:
-        vault.change_passphrase(old, new)
+        rekey.change_passphrase(vault, old, new)
     with vault.write() as db:
         for kind in ("passphrase", "recovery code") if revoke else ("passphrase",):
             remembered.set_secret(db, kind, time.time())
+        if revoke:
+            code_kept.remember(db, confirmed=not to_confirm)
     return {"recovery_code": code}
 
 
-def recovery(engine: Engine, passphrase: str) -> dict[str, Any]:
-    """Make a new recovery code; the old one ends."""
+def recovery(engine: Engine, passphrase: str, *, to_confirm: bool = False) -> dict[str, Any]:
+    """Make a new recovery code; the old one ends. `to_confirm` if `recovery.confirmed` is to follow."""
     vault = engine.opened().vault
-    code = vault.new_recovery_code(passphrase)
+    code = rekey.new_recovery_code(vault, passphrase)
     with vault.write() as db:
         remembered.set_secret(db, "recovery code", time.time())
+        code_kept.remember(db, confirmed=not to_confirm)
     return {"recovery_code": code}
+
+
+def recovery_confirmed(engine: Engine) -> dict[str, Any]:
+    """The user has the recovery code: it was typed as it was shown."""
+    with engine.opened().vault.write() as db:
+        code_kept.remember(db, confirmed=True)
+    return {}
 
 
 def keyring(engine: Engine) -> dict[str, Any]:
@@ -65,7 +75,7 @@ def keyring(engine: Engine) -> dict[str, Any]:
 def keyring_on(engine: Engine, passphrase: str) -> dict[str, Any]:
     """Let the system's keyring open the vault; the answer holds the secret that it is to keep."""
     vault = engine.opened().vault
-    secret = vault.keyring_on(passphrase)
+    secret = rekey.keyring_on(vault, passphrase)
     with vault.write() as db:
         remembered.set_secret(db, KEYRING_NAME, time.time())
     return {"secret": secret}
@@ -73,7 +83,7 @@ def keyring_on(engine: Engine, passphrase: str) -> dict[str, Any]:
 
 def keyring_off(engine: Engine) -> dict[str, Any]:
     """End that; `was` says whether it did."""
-    return {"was": engine.opened().vault.keyring_off()}
+    return {"was": rekey.keyring_off(engine.opened().vault)}
 
 
 def backup(engine: Engine, target: str, *, lies: str | None = None) -> dict[str, Any]:

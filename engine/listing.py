@@ -14,6 +14,7 @@ MOST_CHARACTERS = 20_000
 _PLACES_SEEN = 20  # of a document, to tell its state
 
 _FILE_ORDER = {"path": "shown", "state": "state", "size": "size", "modified": "mtime_ns", "changed": "changed"}
+_FILE_STATES = ("waiting", "embedding", "done", "partial", "failed", "unsupported", "cloud")
 
 
 def states(db: apsw.Connection) -> dict[str, int]:
@@ -36,6 +37,8 @@ def files(
     """A page of the files with their states and what was found in each; `text` is searched for in the path."""
     where, values = ["1"], list[Any]()
     if state:
+        if unknown := [each for each in state.split(",") if each not in _FILE_STATES]:
+            raise StrongroomError(f"no file is in the state {unknown[0]!r}", f"there are {', '.join(_FILE_STATES)}")
         where.append(f"state IN ({','.join('?' * len(state.split(',')))})")
         values += state.split(",")
     if text:

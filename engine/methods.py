@@ -73,6 +73,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "settings.set": keeping.settings_set,
     "passwd": keeping.passwd,
     "recovery": keeping.recovery,
+    "recovery.confirmed": keeping.recovery_confirmed,
     "keyring": keeping.keyring,
     "keyring.on": keeping.keyring_on,
     "keyring.off": keeping.keyring_off,

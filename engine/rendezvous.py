@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.vaults import HEADER as _HEADER
 from vault.errors import StrongroomError
 
 
@@ -40,13 +41,48 @@ def claim(vault_folder: Path, state_folder: Path) -> Iterator[int]:
     """
     private_folder(state_folder)
     path = state_folder / f"engine-{_name(vault_folder)}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = _locked(path)
+    if descriptor is None:
+        raise EngineRunningError(vault_folder)
     try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            _tidy(vault_folder, path)
+
+
+def _locked(path: Path) -> int | None:
+    """Open the file and lock it; None where another process has it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EngineRunningError(vault_folder) from error
-        yield descriptor
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # removed between the two calls: what is locked keeps nobody out
+
+
+def _tidy(vault_folder: Path, path: Path) -> None:
+    """Remove the lock's file where no vault came to be.
+
+    It is locked anew for that, which fails where anybody holds it, a process forked from its holder too. Whoever opened
+    it before it went, and locks it then, finds that it has no name any more, and begins again.
+    """
+    if (vault_folder / _HEADER).exists():
+        return
+    descriptor = _locked(path)
+    if descriptor is None:
+        return
+    try:
+        if not (vault_folder / _HEADER).exists():
+            path.unlink()
     finally:
         os.close(descriptor)
 

@@ -16,6 +16,7 @@ _RIVAL = 2.5  # log odds that a rival may score below the best
 _ALIKE = 0.55  # cosine from which two sentences, below their titles, are taken to be about the same thing
 _SAME = 0.7  # the same, where nothing but the words says that they differ
 _HEAD = 800  # characters of a document in which its own date is looked for
+_GRACE = dt.timedelta(days=1)  # where a document was written it may be tomorrow already
 _VALUES = frozenset({"amount", "date", "duration", "number", "percent", "time"})
 
 
@@ -47,18 +48,22 @@ def newest_first(
 
 
 def date_of(passage: "Passage", text_of: Callable[[str], str], row: str = "") -> str | None:
-    """The day a passage speaks of as its own, ISO 8601: a table row's, else its document's, else the first it names."""
+    """The day a passage speaks of as its own, ISO 8601: a table row's, else its document's, else the first it names.
+
+    A day that is still to come is none of these: nothing was written then, and who writes it would be the newest.
+    """
+    latest = (dt.datetime.now().astimezone().date() + _GRACE).isoformat()
     if row and is_row(row):
-        own = _first(row)
+        own = _first(row, latest)
         if own:
             return own
-    if passage.date:
+    if passage.date and passage.date[:10] <= latest:
         return passage.date[:10]
-    return _first(text_of(passage.document)[:_HEAD])
+    return _first(text_of(passage.document)[:_HEAD], latest)
 
 
-def _first(text: str) -> str | None:
-    return next((day.isoformat() for day in times.days(text)), None)
+def _first(text: str, latest: str) -> str | None:
+    return next((day for day in map(dt.date.isoformat, times.days(text)) if day <= latest), None)
 
 
 def _contradicts(question: Question, best: Candidate, other: Candidate) -> bool:

@@ -140,11 +140,21 @@ def _move(staged: Path, target: Path) -> None:
 
 def restore(given: Given, options: argparse.Namespace) -> int:
     """Make a vault from a backup, where there is none."""
+    from vault import manifest
+    from vault.vault import HEADER_NAME
+
     source = Path(os.path.abspath(options.source))
     if not source.is_dir():
         raise StrongroomError(f"there is no folder {source}", "name the folder that `strongroom backup` has written")
-    if not options.replace:
-        _refuse_used(given.vault)
+    if not os.path.lexists(source / manifest.FILE_NAME):
+        from vault.backup import NotABackupError
+
+        raise NotABackupError(source)
+    if not options.replace and (given.vault / HEADER_NAME).exists():
+        raise StrongroomError(
+            f"{given.vault} already holds a vault",
+            "--replace puts the backup there instead; `--vault DIR` names another folder",
+        )
     given.vault.parent.mkdir(parents=True, exist_ok=True)
     with _locked_here(given, [given.vault.parent, source]):
         from retrieval import keyword
@@ -180,7 +190,10 @@ def _locked_here(given: Given, writable: Sequence[Path]) -> Iterator[None]:
 def settings(given: Given, options: argparse.Namespace) -> int:
     """Print the settings, or change one."""
     if options.name and options.value is None:
-        raise StrongroomError(f"no value for {options.name} was given", f"`strongroom settings {options.name} VALUE`")
+        raise StrongroomError(
+            f"no value for {options.name} was given",
+            "`strongroom settings` prints all of them, `strongroom settings NAME VALUE` changes one",
+        )
     with engine(given) as client:
         if options.name:
             found = client.call("settings.set", key=options.name.replace("-", "_"), value=options.value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ui import appearance
-from ui.shown import escape, line, tag
+from ui.shown import escape, line, tag, with_code
 
 _ASSETS = Path(__file__).with_name("assets")
 
@@ -56,8 +56,8 @@ def notice(kind: str, what: str, hint: str = "") -> None:
     """A framed sentence; `kind` is good, warn, bad or faint."""
     import streamlit as st
 
-    more = "<br>" + tag("span", escape(sentence(hint))) if hint else ""
-    st.html(tag(f"div.notice.{kind}", tag("span", escape(sentence(what))), more, role="status"))
+    more = "<br>" + tag("span", with_code(escape(sentence(hint)))) if hint else ""
+    st.html(tag(f"div.notice.{kind}", tag("span", with_code(escape(sentence(what)))), more, role="status"))
 
 
 def failure(error: Exception) -> None:

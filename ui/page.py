@@ -62,6 +62,7 @@ def main() -> None:
             page_unlock.show(status)
         else:
             _bar(screens, status)
+            page_first_run.unconfirmed(status)
             current.run()
     except StrongroomError as error:
         look.failure(error)
@@ -105,7 +106,7 @@ def _bar(screens: list[Any], status: Mapping[str, Any]) -> None:
             key="lock-now",
             icon=":material/lock:",
             type="tertiary",
-            help="Ask for the passphrase again",
+            help="Ends the engine, keys and all. Privacy has a lock that goes on reading your folders.",
         ):
             page_folders.lock()
 

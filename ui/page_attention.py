@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look, page_document
-from ui.shown import count, escape, line, tag
+from ui.shown import count, escape, line, tag, with_code
 from vault.errors import StrongroomError
 
 _ROWS = 6
@@ -29,17 +29,12 @@ def show() -> None:
             html = tag(
                 "div.card",
                 tag("div.top", tag("div.name", escape(each["title"])), tag("span.n", f"{each['files']:,}")),
-                tag("div.advice", advised(each["what"])),
+                tag("div.advice", with_code(each["what"])),
                 data_testid="group",
             )
             look.pick(f"group-{each['key']}", html, "Show files", chosen=here, on_click=_choose, args=(each["key"],))
             if here:
                 _group(each)
-
-
-def advised(words: str) -> str:
-    """Advice as HTML: what stands between backticks is to be typed."""
-    return "".join(tag("code", escape(each)) if n % 2 else escape(each) for n, each in enumerate(words.split("`")))
 
 
 def _choose(key: str) -> None:
@@ -147,6 +142,6 @@ def about(row: Mapping[str, Any]) -> None:
     )
     if row["state"] in {"failed", "partial", "unsupported", "cloud"}:
         advice = link.call("files.advice", reason=row.get("reason") or row["state"])
-        st.html(tag("p.advice", advised(advice["what"])))
+        st.html(tag("p.advice", with_code(advice["what"])))
         if st.button("Read again", key="again-one", icon=":material/refresh:"):
             _again(ids=[row["id"]])

@@ -3,6 +3,8 @@
 import math
 import os
 import pwd
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -38,7 +40,7 @@ def _passphrase() -> None:
         type="password",
         autocomplete="off",
         key="first",
-        placeholder="four or five unrelated words are strong, and can be remembered",
+        placeholder="four or five unrelated words are strong",
     )
     strength_shown(first)
     again = st.text_input("The same again", type="password", autocomplete="off", key="again")
@@ -60,7 +62,7 @@ def _passphrase() -> None:
 def _create(passphrase: str) -> None:
     try:
         with st.spinner("Making the keys, which takes a second on purpose…"):
-            made = link.call("create", passphrase=passphrase)
+            made = link.call("create", passphrase=passphrase, to_confirm=True)
     except StrongroomError as error:
         look.failure(error)
         return
@@ -75,7 +77,8 @@ def _code() -> None:
     code = st.session_state["recovery_code"]
     look.title(
         "Write down the recovery code",
-        "It opens the vault if you forget the passphrase. It is shown only now. Paper in a drawer is a good place.",
+        "It opens the vault if you forget the passphrase. It is shown only now: a page loaded anew has it no more. "
+        "Settings makes another. Paper in a drawer is a good place.",
     )
     st.html(tag("div.code", grouped(code), data_testid="recovery-code"))
     typed = st.text_input(
@@ -85,10 +88,22 @@ def _code() -> None:
         if letters(typed) != letters(code):
             look.notice("warn", "that is not the code above; compare it group by group")
             return
+        link.call("recovery.confirmed")
         for key in ("recovery_code", "typed"):
             st.session_state.pop(key, None)
         st.session_state["first_run"] = "folders"
         link.rerun()
+
+
+def unconfirmed(status: Mapping[str, Any]) -> None:
+    """Say, on every screen, that the code was shown and nobody may have it, as where the page was loaded anew."""
+    if not status.get("code_confirmed", True) and "new-code" not in st.session_state:
+        look.notice(
+            "warn",
+            "the recovery code was shown, and not typed to confirm it; without it, a forgotten passphrase loses "
+            "this vault",
+            "make another: Settings, New recovery code",
+        )
 
 
 def grouped(code: str) -> str:
@@ -103,15 +118,16 @@ def _folders() -> None:
     )
     path = st.text_input("Folder", autocomplete="off", key="first_folder", value=_documents())
     with st.container(horizontal=True):
-        if st.button("Add and begin", type="primary"):
-            try:
-                link.call("folders.add", path=path)
-            except StrongroomError as error:
-                look.failure(error)
-                return
-            _finish()
-        if st.button("Later", type="tertiary"):
-            _finish()
+        add = st.button("Add and begin", type="primary")
+        later = st.button("Later", type="tertiary")
+    if add:
+        try:
+            link.call("folders.add", path=path)
+        except StrongroomError as error:
+            look.failure(error)
+            return
+    if add or later:
+        _finish()
 
 
 def _documents() -> str:

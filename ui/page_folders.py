@@ -108,32 +108,8 @@ def _to_attention() -> None:
 
 
 def _folder(folder: Mapping[str, Any]) -> None:
-    colour, words = {
-        "watched": ("good", "watched"),
-        "polled": ("good", "looked at from time to time"),
-        "missing": ("warn", "not there"),
-        "kept": ("faint", "kept, no longer watched"),
-    }.get(folder["state"], ("faint", str(folder["state"])))
-    if folder["paused"] and folder["state"] != "kept":
-        colour, words = "warn", "paused"
-    told = [count(int(folder.get("files") or 0), "file")]
-    told += [f"{folder['to_do']:,} to read"] if folder.get("to_do") else []
-    told += [f"{folder['failed']:,} could not be read"] if folder.get("failed") else []
-    reason = "" if folder["state"] == "kept" else folder.get("reason") or ""
     with st.container(key=f"folder-{folder['id']}", border=True, horizontal=True, vertical_alignment="center"):
-        st.html(
-            tag(
-                "div.folder",
-                tag("b", tag("bdi", line(folder["path"], 400))),
-                tag(
-                    "div.state",
-                    tag(f"span.{colour}", tag("i.dot"), " ", line(words)),
-                    *(tag("span", each) for each in told),
-                ),
-                tag("div.meta", line(reason, 300)) if reason else "",
-                data_testid="folder",
-            )
-        )
+        _told(folder)
         paused = bool(folder["paused"])
         # One button with one key: were they two that take turns, a click while they change places would reach neither.
         icon = ":material/play_arrow:" if paused else ":material/pause:"
@@ -152,6 +128,40 @@ def _folder(folder: Mapping[str, Any]) -> None:
             _moved(folder)
         if st.button("Remove…", key=f"remove-{folder['id']}", icon=":material/delete:", type="tertiary"):
             _remove(folder)
+
+
+@st.fragment(run_every=2)
+def _told(folder: Mapping[str, Any]) -> None:
+    """What the card says, as it goes on: of itself alone, because drawing the screen anew would close a dialog."""
+    status = link.status()
+    if status["state"] != "open" or link.is_locked(status):
+        return  # the page follows by itself
+    folder = next((each for each in status["folders"] if each["id"] == folder["id"]), folder)
+    colour, words = {
+        "watched": ("good", "watched"),
+        "polled": ("good", "looked at from time to time"),
+        "missing": ("warn", "not there"),
+        "kept": ("faint", "kept, no longer watched"),
+    }.get(folder["state"], ("faint", str(folder["state"])))
+    if folder["paused"] and folder["state"] != "kept":
+        colour, words = "warn", "paused"
+    told = [count(int(folder.get("files") or 0), "file")]
+    told += [f"{folder['to_do']:,} to read"] if folder.get("to_do") else []
+    told += [f"{folder['failed']:,} could not be read"] if folder.get("failed") else []
+    reason = "" if folder["state"] == "kept" else folder.get("reason") or ""
+    st.html(
+        tag(
+            "div.folder",
+            tag("b", tag("bdi", line(folder["path"], 400))),
+            tag(
+                "div.state",
+                tag(f"span.{colour}", tag("i.dot"), " ", line(words)),
+                *(tag("span", each) for each in told),
+            ),
+            tag("div.meta", line(reason, 300)) if reason else "",
+            data_testid="folder",
+        )
+    )
 
 
 _WAYS = {
@@ -228,11 +238,12 @@ def _do(method: str, folder: Mapping[str, Any], **more: Any) -> None:
 
 def _add(*, empty: bool) -> None:
     st.html(tag("h2.title.small", "Add a folder"))
+    number = int(st.session_state.get("folders-added", 0))  # a new key empties the field
     with st.container(horizontal=True, vertical_alignment="bottom", key="adding"):
         with st.form("add", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             path = st.text_input(
                 "Add a folder",
-                key="new-folder",
+                key=f"new-folder-{number}",
                 placeholder="/home/you/Documents",
                 autocomplete="off",
                 label_visibility="collapsed",
@@ -253,7 +264,7 @@ def _add(*, empty: bool) -> None:
         except StrongroomError as error:
             look.failure(error)
             return
-        del st.session_state["new-folder"]
+        st.session_state["folders-added"] = number + 1
         link.rerun()
 
 

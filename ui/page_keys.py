@@ -68,7 +68,7 @@ def _passphrase() -> None:
 def _change(old: str, new: str, *, revoke: bool) -> None:
     try:
         with st.spinner("Making the keys, which takes a second on purpose…"):
-            code = link.call("passwd", old=old, new=new, revoke=revoke)["recovery_code"]
+            code = link.call("passwd", old=old, new=new, revoke=revoke, to_confirm=True)["recovery_code"]
     except StrongroomError as error:
         look.failure(error)
         return
@@ -95,7 +95,8 @@ def _recovery() -> None:
             if st.form_submit_button("Make a new code", type="primary"):
                 try:
                     with st.spinner("Making the keys, which takes a second on purpose…"):
-                        st.session_state["new-code"] = link.call("recovery", passphrase=secret)["recovery_code"]
+                        made = link.call("recovery", passphrase=secret, to_confirm=True)
+                        st.session_state["new-code"] = made["recovery_code"]
                 except StrongroomError as error:
                     look.failure(error)
                     return
@@ -112,6 +113,7 @@ def _show_code(code: str) -> None:
             if letters(typed) != letters(code):
                 look.notice("warn", "that is not the code above; compare it group by group")
                 return
+            link.call("recovery.confirmed")
             for key in ("new-code", "typed-code"):
                 st.session_state.pop(key, None)
             link.rerun()

@@ -50,12 +50,14 @@ def changed(name: str, widget: str, was: Any) -> None:
     """Keep what a widget was set to: its `on_change`. What goes wrong is shown below it by `wrong`.
 
     `was` is what it was drawn with. Streamlit tells of one click twice if a run for something else comes between:
-    then the setting is no longer what it was, and stays, whoever set it.
+    what was heard before changes nothing if the setting is no longer what it was, whoever set it since.
     """
     chosen = st.session_state[widget]
+    heard = st.session_state.get("heard") == (widget, chosen)
+    st.session_state["heard"] = (widget, chosen)
     st.session_state.pop(f"wrong-{name}", None)
     try:
-        if link.aside("settings.get")[name] == was:
+        if not heard or link.aside("settings.get")[name] == was:
             link.aside("settings.set", key=name, value=_MEANS.get(name, {}).get(chosen, chosen))
     except StrongroomError as error:
         st.session_state[f"wrong-{name}"] = error
@@ -166,7 +168,7 @@ def _locking(settings: Mapping[str, Any]) -> None:
     )
     why(
         "On: the keys leave the memory, nothing is read until you unlock. Off: your folders are followed meanwhile, "
-        "with the keys in the engine's memory. Lock by hand always ends it."
+        "with the keys in the engine's memory. Lock, in the bar, always ends it."
     )
     wrong("lock_ends_engine")
 

@@ -9,7 +9,7 @@ from ui import link, look
 from ui.shown import line, tag
 from vault.errors import StrongroomError
 
-_NEW = "＋ another vault…"
+_NEW = "+ another vault…"
 _READABLE = "The names are folder names: whoever can read this disk can read them, without a passphrase."
 
 

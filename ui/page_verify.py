@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.verdict import GROUPS, Row, counts, from_json
 from ui import link, look, protection
-from ui.shown import count, escape, line, tag
+from ui.shown import count, escape, line, tag, with_code
 
 _WORDS = {"held": "held", "not held": "not held", "unknown": "cannot be told here", "yours": "up to you"}
 _COLOURS = {"held": "good", "not held": "bad", "unknown": "faint", "yours": "warn"}
@@ -46,6 +46,7 @@ def show(when: Callable[[float], str]) -> None:
 def _report(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], when: Callable[[float], str]) -> None:
     """The newest report, and from earlier ones what it did not try."""
     rows = from_json(report["rows"])
+    own = len(rows)
     for each in earlier:
         known = {row.id for row in rows}
         at = when(float(each["at"]))
@@ -54,7 +55,10 @@ def _report(report: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], whe
     pairs = [(str(found[result]), _WORDS[result]) for result in _WORDS]
     st.html(tag("div", look.facts(pairs), data_testid="verify-facts"))
     by = "strongroom verify, in a terminal" if report["by"] == "command" else "this page, in the engine"
-    st.html(tag("p.after", f"{when(float(report['at']))}, by {by}, in {float(report['seconds']):.0f} seconds"))
+    words = f"{when(float(report['at']))}, by {by}, in {float(report['seconds']):.0f} seconds"
+    if len(rows) > own:
+        words += f": {count(own, 'row')}; {len(rows) - own} more were tried earlier, and say when"
+    st.html(tag("p.after", escape(words)))
     if found["not held"]:
         look.notice("bad", f"{count(found['not held'], 'promise')} not held here", "SECURITY.md says how to report it")
     st.html(tag("div.verified", *(_group(group, [each for each in rows if each.group == group]) for group in GROUPS)))
@@ -66,7 +70,7 @@ def _group(name: str, rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     """A row, opened by itself where there is something to see."""
-    facts = [("Tried", escape(row.tried)), ("Found", line(row.found, 1000))]
+    facts = [("Tried", escape(row.tried)), ("Found", with_code(line(row.found, 1000)))]
     if row.command:
         facts.append(("See it yourself", tag("code", escape(row.command), tabindex="0") + escape(row.shows)))
     inside = tag("dl.outside", *(tag("dt", escape(name)) + tag("dd", html) for name, html in facts if html))

@@ -82,6 +82,11 @@ def line(text: object, limit: int = 200) -> str:
     return escape(folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…")
 
 
+def with_code(html: str) -> str:
+    """`html`, which is escaped already, with what stands between backticks as what is to be typed."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html)
+
+
 def tag(what: str, *inner: str, **attributes: str) -> str:
     """An HTML element around `inner`, which is HTML already. `what` is its name and classes, as in `div.card.wide`; the
     values of `attributes` are escaped here, an underscore in a name stands for a hyphen.

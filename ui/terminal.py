@@ -186,7 +186,9 @@ class Keyboard:
     def _echo(self, *, on: bool) -> Iterator[None]:
         if not self:
             raise NoTerminalError(
-                "there is no terminal to ask at", "set STRONGROOM_PASSPHRASE_FILE, and --yes where it is offered"
+                "there is no terminal to ask at",
+                "in a script, give words as arguments, the passphrase by STRONGROOM_PASSPHRASE_FILE, and --yes where "
+                "that is offered",
             )
         before = termios.tcgetattr(self._descriptor)
         wanted = termios.tcgetattr(self._descriptor)

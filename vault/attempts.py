@@ -1,4 +1,4 @@
-"""Wrong passphrases slow down: the count is kept in the user's state folder, beside the anchor."""
+"""Unlocking. Wrong passphrases slow down: the count is kept in the user's state folder, beside the anchor."""
 
 import contextlib
 import fcntl
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vault import keys
 from vault.failures import TooManyAttemptsError
 from vault.files import read_small, system_errors, write_atomically
+from vault.keys import Header, Keys
 
 FILE_NAME = "attempts"
 FREE = 3  # typing errors
@@ -31,6 +33,22 @@ class Clock:
 
 
 SYSTEM = Clock()
+
+
+def unlock(header: Header, secret: str, state: Path) -> Keys:
+    """The keys, by passphrase, recovery code or what a keyring keeps. `state` is this vault's own part of the state
+    folder. Raises WrongPassphraseError, TooManyAttemptsError, WrongRecoveryCodeError, RecoveryCodeTypingError,
+    WrongKeyringSecretError, DamagedVaultError.
+    """
+    if code := keys.as_code(secret):  # 140 random bits: guessing them needs no slowing down
+        return keys.unlock_with_code(header, code)
+    if kept := keys.as_keyring(secret):
+        return keys.unlock_with_keyring(header, kept)
+    counter = state / FILE_NAME
+    begin(counter)
+    opened = keys.unlock_with_passphrase(header, secret)
+    succeeded(counter)
+    return opened
 
 
 def begin(path: Path, clock: Clock = SYSTEM) -> None:

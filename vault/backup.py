@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vault import anchor, keys, purge, purge_list, store
+from vault import anchor, attempts, keys, purge, purge_list, store
 from vault import manifest as manifests
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError, StrongroomError
@@ -28,7 +28,7 @@ from vault.folder import (
 from vault.keys import Header, Keys
 from vault.manifest import Manifest, compare, contents, digest
 from vault.purge_list import PurgeList
-from vault.vault import Vault, unlock
+from vault.vault import Vault
 
 _COPY_BYTES = 1024 * 1024
 _SPARE_BYTES = 16 * 1024 * 1024
@@ -110,7 +110,7 @@ def verify(source: Path, secret: str, state: Path) -> tuple[Header, Keys, Manife
     except (FileNotFoundError, NotADirectoryError):
         raise NotABackupError(source) from None
     header = read_header(source)
-    opened = unlock(header, secret, state_folder(state, header.vault_id))
+    opened = attempts.unlock(header, secret, state_folder(state, header.vault_id))
     manifest = manifests.unseal(sealed, header.vault_id, opened.derived("strongroom backup"))
     database = source / store.name(manifest.epoch)
     if manifest.epoch != header.epoch or manifest.revision != header.revision:

@@ -49,11 +49,12 @@ def _make_kept(folder: Path, mode: int) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make names that were added, renamed or removed in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with system_errors(folder, "write"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -4,21 +4,66 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from vault import anchor, keys, schema, store, synced
 from vault.anchor import Anchor, State
 from vault.errors import DamagedVaultError
-from vault.failures import NoVaultError, OpenElsewhereError, SyncedFolderError, explained
+from vault.failures import NoVaultError, OpenElsewhereError, SyncedFolderError, VaultExistsError, explained
 from vault.files import make_private_folder, read_small, sync_folder, system_errors, write_atomically
 from vault.keys import Header, Keys
 
 HEADER_NAME = "header"
 BUILD_NAME = ".new"  # where a vault is made before it is one
 LOCK_NAME = "lock"
+
+
+def refuse_used(folder: Path) -> None:
+    """Raises VaultExistsError where there is a vault already, or anything else; what a crash has left of making one
+    goes."""
+    with system_errors(folder, "make"):
+        if (folder / HEADER_NAME).exists():
+            raise VaultExistsError(folder, "already holds a vault")
+        if (folder / BUILD_NAME).is_dir():
+            _remove_half_made(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise VaultExistsError(folder, "is not empty")
+
+
+def make_files(folder: Path, header: Header, secret_keys: Keys) -> None:
+    """Make the files of an empty vault: all of them, or, where it fails or is killed, none that is a vault.
+
+    They are built in a folder inside and moved out one by one, the header last: until that is there, there is no vault.
+    """
+    aside = folder / BUILD_NAME
+    make_private_folder(folder)
+    make_private_folder(aside)
+    try:
+        build(aside, header, secret_keys)
+        with system_errors(folder, "make"):
+            for name in sorted(os.listdir(aside), key=lambda name: name == HEADER_NAME):
+                if name == HEADER_NAME:
+                    sync_folder(folder)  # a power cut must not keep the header's name without the others'
+                os.rename(aside / name, folder / name)
+            sync_folder(folder)
+            aside.rmdir()
+    except BaseException:
+        with contextlib.suppress(OSError):  # what is wrong was said already
+            (folder / HEADER_NAME).unlink(missing_ok=True)  # nobody has seen its recovery code
+            _remove_half_made(folder)
+        raise
+
+
+def _remove_half_made(folder: Path) -> None:
+    if not (folder / HEADER_NAME).exists():
+        for path in (*folder.glob("store-*.db*"), folder / anchor.FILE_NAME):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder / BUILD_NAME, ignore_errors=True)
 
 
 def build(folder: Path, header: Header, secret_keys: Keys) -> None:
@@ -43,6 +88,17 @@ def build(folder: Path, header: Header, secret_keys: Keys) -> None:
 def put_state(db: apsw.Connection, state: State) -> None:
     """Say in the database where it is in its history, within the caller's transaction."""
     db.execute("INSERT OR REPLACE INTO meta VALUES ('state', ?)", (state.to_bytes(),))
+
+
+def stored_state(db: apsw.Connection, vault_id: bytes) -> State:
+    """What `put_state` has said. Raises DamagedVaultError where the database is another vault's."""
+    rows = db.execute("SELECT key, value FROM meta WHERE key IN ('vault', 'state')")
+    found: dict[Any, Any] = dict(rows.fetchall())  # type: ignore[arg-type]  # rows of two columns
+    if found.get("vault") != vault_id:
+        raise DamagedVaultError(
+            "the database belongs to another vault than the header", "put back the files that belong together"
+        )
+    return State.from_bytes(found["state"])
 
 
 def state_folder(state: Path, vault_id: bytes) -> Path:
@@ -91,6 +147,16 @@ def refuse_synced(folder: Path) -> None:
     """Raises SyncedFolderError."""
     if found := synced.synchronised_by(folder):
         raise SyncedFolderError(folder, *found)
+
+
+def remove_leftovers(folder: Path, *databases: str) -> None:
+    """Remove what a crash left of a copy that was not taken over, or of one that was replaced, but for these."""
+    for path in folder.glob("store-*.db"):
+        if path.name not in databases:
+            remove_database(path)
+    shutil.rmtree(folder / BUILD_NAME, ignore_errors=True)
+    for path in folder.glob("*.new"):
+        path.unlink(missing_ok=True)
 
 
 def remove_database(path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from vault import keys, store
+from vault.cutover import switch
 from vault.errors import StrongroomError
 from vault.failures import VaultUnusableError
 from vault.folder import remove_database
@@ -244,7 +245,7 @@ def _switch(vault: "Vault", copy: Copy) -> bool:
             vault.header, vault.secret_keys, epoch=row.epoch, revision=vault.header.revision + 1, database=row.key
         )
         try:
-            if not vault.switch(copy, header, fresh):
+            if not switch(vault, copy, header, fresh):
                 return False
         except BaseException:
             if vault.database_key == row.key:  # what failed, failed afterwards

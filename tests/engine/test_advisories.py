@@ -175,6 +175,10 @@ def test_the_command_names_the_installed_part_and_where_it_is_mended(tmp_path):
     done = command(tmp_path, "--advisories", "nowhere.json")
     assert done.returncode == 1
     assert "nowhere.json" in done.stderr
+    (tmp_path / "notes.txt").write_text("hello")
+    done = command(tmp_path, "--advisories", "notes.txt")
+    assert done.returncode == 1
+    assert "notes.txt: no advisory is in this file" in done.stderr
 
 
 def test_the_file_is_read_in_a_process_that_is_locked(tmp_path):

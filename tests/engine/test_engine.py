@@ -13,8 +13,8 @@ import pytest
 from engine.asking import ask, search
 from engine.engine import Engine
 from engine.erasing import purge, purge_lift
-from engine.history import conversation, conversations
-from engine.keeping import settings_set
+from engine.history import conversation, conversations, remove
+from engine.keeping import backup, keyring_off, keyring_on, passwd, settings_set
 from engine.reading import files
 from vault.errors import LockedError, StrongroomError
 from vault.failures import OlderVaultError
@@ -272,6 +272,57 @@ def test_a_purged_document_is_gone_stays_away_and_comes_back_when_allowed(engine
     assert purge_lift(engine, str(papers / "roof.txt"))["lifted"]
     finish(engine)
     assert "Hallam" in str(search(engine, "Hallam")["hits"])
+
+
+# Secrets are changed to what they were, so that each of the copies opens with the same.
+CHANGES: dict[str, Callable[[Engine, Path], object]] = {
+    "folder added": lambda engine, papers: engine.folders_add(str(papers)),
+    "setting": lambda engine, _: settings_set(engine, "shred", "no"),
+    "question asked": lambda engine, _: ask(engine, "What is the rent of the garage?"),
+    "question forgotten": lambda engine, _: remove(engine, conversations(engine)["rows"][0]["id"]),
+    "purge": lambda engine, papers: purge(engine, [str(papers / "roof.txt")], confirm=True),
+    "purge lifted": lambda engine, papers: purge_lift(engine, str(papers / "roof.txt")),
+    "keyring on": lambda engine, _: keyring_on(engine, PASSPHRASE),
+    "keyring off": lambda engine, _: keyring_off(engine),
+    "backup": lambda engine, papers: backup(engine, str(papers.with_name("backup"))),
+    "passphrase": lambda engine, _: passwd(engine, PASSPHRASE, PASSPHRASE),
+    "new keys": lambda engine, _: passwd(engine, PASSPHRASE, PASSPHRASE, revoke=True),
+    "folder removed": lambda engine, papers: engine.folders_remove(str(papers)),
+}
+
+
+def test_after_each_change_that_was_acknowledged_an_older_vault_folder_is_refused(start, papers, tmp_path):
+    """The files are copied while the engine runs, as a kill would leave them: closing, too, writes the anchor."""
+    places = (tmp_path / "vault", tmp_path / "state")
+    engine = start(create=True)
+
+    def copied(name: str) -> None:
+        with engine.opened().vault.read():  # nothing is written meanwhile
+            for place in places:
+                shutil.copytree(place, tmp_path / name / place.name)
+
+    def put_back(*names: str) -> None:
+        for place, name in zip(places, names, strict=True):
+            shutil.rmtree(place)
+            shutil.copytree(tmp_path / name / place.name, place)
+
+    for name, change in CHANGES.items():
+        finish(engine)
+        copied(f"before {name}")
+        change(engine, papers)
+        copied(f"after {name}")
+    engine.close()
+
+    refused = {}
+    for name in CHANGES:
+        put_back(f"before {name}", f"after {name}")
+        try:
+            start()
+        except OlderVaultError as error:
+            refused[name] = (error.exit_code, "--accept-older" in error.hint)
+    assert refused == dict.fromkeys(CHANGES, (3, True))
+    put_back(f"after {name}", f"after {name}")
+    start()
 
 
 def test_what_was_purged_since_is_in_no_answer_of_an_older_copy_that_was_accepted(engine, start, papers, tmp_path):

@@ -127,6 +127,15 @@ def test_a_day_or_an_order_that_is_none_is_refused_by_its_name(engine):
         documents(engine, state="lost")
 
 
+def test_a_kind_or_a_files_state_that_is_none_is_refused_with_those_that_are(engine):
+    with pytest.raises(StrongroomError, match="no document is of the kind 'nothing'") as caught:
+        documents(engine, kind="mail,nothing")
+    assert caught.value.hint.startswith("there are book, contract, ")
+    with pytest.raises(StrongroomError, match="no file is in the state 'wrong'") as caught:
+        files(engine, state="failed,wrong")
+    assert caught.value.hint == "there are waiting, embedding, done, partial, failed, unsupported, cloud"
+
+
 def test_facets_count_kinds_and_folders(engine, home):
     found = documents_facets(engine)
     assert {each["kind"]: each["documents"] for each in found["kinds"]}["mail"] == 2

@@ -12,7 +12,7 @@ from engine import components, looks, outside
 from engine.embedding import embedding
 from engine.engine import Engine
 from engine.erasing import purge
-from engine.keeping import appearance, backup, backup_forget, passwd, recovery
+from engine.keeping import appearance, backup, backup_forget, passwd, recovery, recovery_confirmed
 from engine.privacy import NOT_PROTECTED, privacy, protection, vaults_list
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
@@ -51,6 +51,24 @@ def test_each_secret_is_known_by_kind_and_since_when_and_never_itself(engine):
     passwd(engine, PASSPHRASE, PASSPHRASE + " new")
     passwd(engine, PASSPHRASE + " new", PASSPHRASE)
     assert {e["kind"]: e["since"] for e in privacy(engine)["slots"]}["passphrase"] > after["passphrase"]
+
+
+def test_a_code_to_be_confirmed_is_remembered_until_it_is_or_another_is_made(tmp_path, zygote, embedder):
+    own = Engine(tmp_path / "vault", tmp_path / "state", zygote, cost=FLOOR, load=lambda: embedder)
+    own.create(PASSPHRASE, to_confirm=True)
+    own.close()
+    own.unlock(PASSPHRASE)
+    assert own.status()["code_confirmed"] is False
+    recovery_confirmed(own)
+    assert own.status()["code_confirmed"] is True
+    passwd(own, PASSPHRASE, PASSPHRASE, revoke=True, to_confirm=True)
+    assert own.status()["code_confirmed"] is False
+    passwd(own, PASSPHRASE, PASSPHRASE, to_confirm=True)
+    recovery(own, PASSPHRASE)
+    assert own.status()["code_confirmed"] is True
+    recovery(own, PASSPHRASE, to_confirm=True)
+    assert own.status()["code_confirmed"] is False
+    own.close()
 
 
 def test_a_purge_says_which_backups_still_hold_the_document(engine, tmp_path):

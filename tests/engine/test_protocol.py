@@ -1,6 +1,7 @@
 """JSON-RPC over real sockets, with threads on both sides, and clients that misbehave."""
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -383,6 +384,45 @@ def test_there_is_no_client_where_no_engine_listens(tmp_path):
     assert connect(tmp_path / "vault", tmp_path / "state") is None
     rendezvous.listen(tmp_path / "vault", tmp_path / "state").close()  # killed: its socket is left
     assert connect(tmp_path / "vault", tmp_path / "state") is None
+
+
+def locks(tmp_path):
+    return list((tmp_path / "state").glob("*.lock"))
+
+
+def test_a_claim_leaves_a_file_only_where_there_is_a_vault(tmp_path):
+    with rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        assert len(locks(tmp_path)) == 1
+    assert locks(tmp_path) == []
+    with rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        (tmp_path / "vault").mkdir()
+        (tmp_path / "vault" / "header").touch()
+    assert len(locks(tmp_path)) == 1
+
+
+def test_the_file_of_a_claim_stays_while_a_process_that_was_forked_meanwhile_holds_it(tmp_path):
+    with rendezvous.claim(tmp_path / "vault", tmp_path / "state") as descriptor:
+        held = os.dup(descriptor)
+    with pytest.raises(rendezvous.EngineRunningError), rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        pass
+    os.close(held)
+    with rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        assert len(locks(tmp_path)) == 1
+
+
+def test_a_file_that_goes_before_it_is_locked_is_claimed_anew(tmp_path, monkeypatch):
+    lock = fcntl.flock
+
+    def late(descriptor, how):
+        monkeypatch.undo()
+        locks(tmp_path)[0].unlink()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+        assert len(locks(tmp_path)) == 1
+        with pytest.raises(rendezvous.EngineRunningError), rendezvous.claim(tmp_path / "vault", tmp_path / "state"):
+            pass
 
 
 def test_one_claim_excludes_another_and_ends_with_its_holder(tmp_path):

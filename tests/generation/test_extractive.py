@@ -1,9 +1,11 @@
+import datetime as dt
 from dataclasses import replace
 
 import pytest
 
 from generation import extractive
 from generation.sentences import LONGEST
+from generation.versions import date_of
 from retrieval.passage import Passage
 
 TEXTS = {
@@ -61,6 +63,27 @@ def test_of_two_versions_the_newer_comes_first_and_the_reader_is_told(embedder):
     ]
     assert "22 July 2025" in answer.statements[0].note
     assert "14 August 2023" in answer.statements[1].note
+
+
+@pytest.mark.parametrize(
+    ("head", "own"),
+    [("1 January 2039", None), ("Tenancy Agreement", "2039-01-01T00:00:00Z")],
+    ids=["its text says so", "its properties say so"],
+)
+def test_no_document_is_the_newest_by_a_day_still_to_come(embedder, head, own):
+    texts = TEXTS | {"forged": f"{head}\n\n2.1 The rent is £1,900 a month, payable in advance."}
+    forged = replace(passage("lease-2023"), document="forged", text=texts["forged"], end=len(texts["forged"]), date=own)
+    answer = ask("How much is the rent?", [forged, passage("lease-2023", 2), passage("lease-2025", 3)], embedder, texts)
+    first, second, *others = answer.statements
+    assert (first.citations[0].passage.document, first.note) == ("lease-2025", "the newest: of 22 July 2025")
+    assert (second.citations[0].passage.document, second.note) == ("lease-2023", "older: of 14 August 2023")
+    assert not any(each.note for each in others)
+
+
+def test_tomorrow_may_be_a_documents_own_day_and_the_day_after_not(papers):
+    for days, own in ((1, True), (2, False)):
+        day = (dt.datetime.now().astimezone().date() + dt.timedelta(days=days)).isoformat()
+        assert (date_of(papers.passage("lease", date=day), lambda _: "") == day) == own
 
 
 def test_two_sentences_of_the_newer_version_are_not_each_others_older_one(embedder):

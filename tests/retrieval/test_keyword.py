@@ -1,5 +1,6 @@
 """The keyword index against a brute-force BM25, and what removing leaves."""
 
+import gc
 import math
 from collections import Counter
 
@@ -89,6 +90,15 @@ def test_many_commits_end_in_few_segments():
     (count,) = db.execute("SELECT count(*) FROM segment").fetchone()
     assert count <= 21  # seven of each of three levels
     assert len(keyword.held(db, range(1, 301))) == 300
+
+
+def test_nothing_that_was_opened_to_look_into_a_segment_is_left_in_memory():
+    db = fresh()
+    for number in range(1, 20):
+        keyword.add(db, [(number, "some words")])
+    assert keyword.held(db, [3, 4]) == [3, 4]
+    keyword.remove(db, [3])
+    assert not [each for each in gc.get_objects() if isinstance(each, apsw.Blob)]
 
 
 def test_a_segment_of_the_most_chunks_is_full():

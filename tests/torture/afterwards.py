@@ -69,7 +69,7 @@ class Known:
 
 def watch(mark: Callable[[str], None]) -> None:
     """Have every commit of this process say what it is about to make of the tables, and then that it is anchored."""
-    put_state, anchor = folder.put_state, Vault._anchor
+    put_state, anchor = folder.put_state, Vault.anchor
 
     def about(db: Any, state: Any) -> None:
         put_state(db, state)
@@ -80,7 +80,7 @@ def watch(mark: Callable[[str], None]) -> None:
         mark(f"kept {self._current.tip.hex()}")
 
     replace_everywhere(put_state, about)
-    Vault._anchor = kept  # type: ignore[method-assign]
+    Vault.anchor = kept  # type: ignore[method-assign]
 
 
 def replace_everywhere(function: Any, other: Any) -> None:

@@ -82,6 +82,7 @@ class Search:
         self._clean: dict[str, tuple[int, int, int]] = {}
         self._windows = np.zeros(0, dtype="<u8")
         self._lows = np.zeros(1 << 16, dtype=bool)
+        self._middles: dict[int, list[bytes]] = {}  # what must stand there whole, by its first eight bytes
         ends = [canaries.head, canaries.tail]
         self._plain: dict[str, bytes] = {}
         for name, end in zip(("head", "tail"), ends, strict=True):
@@ -98,9 +99,14 @@ class Search:
         }
 
     def add_rows(self, rows: Iterable[bytes]) -> None:
-        """Look for these rows of numbers too, by eight bytes from the middle of each, at any offset."""
-        found = [int.from_bytes(row[at : at + 8], "little") for row in rows for at in (len(row) // 2,)]
-        self._windows = np.unique(np.concatenate([self._windows, np.array(found, dtype="<u8")]))
+        """Look for these rows of numbers too, by sixteen bytes from the middle of each, at any offset.
+
+        Eight are too few for a whole machine: some that differ from each other stand in many a file by chance.
+        """
+        for row in rows:
+            middle = row[len(row) // 2 :][:16]
+            self._middles.setdefault(int.from_bytes(middle[:8], "little"), []).append(middle)
+        self._windows = np.array(sorted(self._middles), dtype="<u8")
         self._lows[self._windows & np.uint64(0xFFFF)] = True
         self._clean.clear()
 
@@ -210,8 +216,9 @@ class Search:
             if not len(numbers):
                 continue
             at = np.minimum(np.searchsorted(self._windows, numbers), len(self._windows) - 1)
-            if np.any(self._windows[at] == numbers):
-                found.append(Hit(path, "eight bytes of a row of numbers", -1, "a vector or postings", ""))
+            begun = set(numbers[self._windows[at] == numbers].tolist())
+            if any(middle in data for each in begun for middle in self._middles[each]):
+                found.append(Hit(path, "sixteen bytes of a row of numbers", -1, "a vector or postings", ""))
         return found
 
     def _hit(self, path: str, form: str, at: int, data: bytes) -> Hit:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from tests.torture.afterwards import CANARY, Known, Place, WrongError, look, secret_of
-from vault import documents, folder, keys, purge, purge_list, shred, store
+from vault import documents, folder, keys, purge, purge_list, rekey, shred, store
 from vault.records import Chunk, Document
 from vault.vault import Vault
 
@@ -131,7 +131,7 @@ def check_shred(place: Place, told: Known) -> str:
 
 def do_passphrase(place: Place) -> None:
     vault = place.open()
-    vault.change_passphrase(place.code, NEW_PASSPHRASE, cost=keys.FLOOR)
+    rekey.change_passphrase(vault, place.code, NEW_PASSPHRASE, cost=keys.FLOOR)
     place.mark("changed")
     one_more(place, vault)
     vault.close()
@@ -147,7 +147,7 @@ def check_passphrase(place: Place, told: Known) -> str:
 
 def do_recovery(place: Place) -> None:
     vault = place.open()
-    place.mark("code " + vault.new_recovery_code(place.code))
+    place.mark("code " + rekey.new_recovery_code(vault, place.code))
     one_more(place, vault)
     vault.close()
 
@@ -162,7 +162,7 @@ def check_recovery(place: Place, told: Known) -> str:
 
 def do_revoke(place: Place) -> None:
     vault = place.open()
-    place.mark("code " + vault.revoke(place.code, NEW_PASSPHRASE, cost=keys.FLOOR))
+    place.mark("code " + rekey.revoke(vault, place.code, NEW_PASSPHRASE, cost=keys.FLOOR))
     one_more(place, vault)
     vault.close()
 

@@ -166,9 +166,9 @@ MUTANTS = [
     ),
     Mutant(
         breaks="wrong passphrases slow down",
-        file="vault/vault.py",
-        before=("    attempts.begin(counter)\n    opened = keys.unlock_with_passphrase(header, secret)\n"),
-        after=("    opened = keys.unlock_with_passphrase(header, secret)\n    attempts.begin(counter)\n"),
+        file="vault/attempts.py",
+        before=("    begin(counter)\n    opened = keys.unlock_with_passphrase(header, secret)\n"),
+        after=("    opened = keys.unlock_with_passphrase(header, secret)\n    begin(counter)\n"),
         test="tests/vault/test_vault.py::test_wrong_passphrases_slow_down_and_the_code_still_opens",
     ),
     Mutant(
@@ -183,8 +183,8 @@ MUTANTS = [
     ),
     Mutant(
         breaks="what the keyring keeps opens nothing once it is off",
-        file="vault/vault.py",
-        before="            self._replace_header(keys.without_keyring(self.header, self._keys))\n",
+        file="vault/rekey.py",
+        before="        _replace_header(vault, keys.without_keyring(vault.header, vault.secret_keys))\n",
         after="",
         test=(
             "tests/engine/test_keyring.py::test_nothing_is_kept_until_it_is_asked_for_then_login_unlocks_and_"
@@ -322,11 +322,10 @@ MUTANTS = [
     ),
     Mutant(
         breaks="a power cut leaves a whole new vault or none",
-        file="vault/vault.py",
+        file="vault/folder.py",
         before=(
-            "                    if name == HEADER_NAME:\n"
-            "                        sync_folder(folder)  # a power cut must not keep the header's name "
-            "without the others'\n"
+            "                if name == HEADER_NAME:\n"
+            "                    sync_folder(folder)  # a power cut must not keep the header's name without the others'\n"
         ),
         after="",
         test="tests/torture/test_crash.py::test_a_power_cut_about_a_change_of_names_leaves_all_of_them_or_none[create]",
@@ -537,8 +536,8 @@ MUTANTS = [
     ),
     Mutant(
         breaks="the database under the shredded key is removed",
-        file="vault/vault.py",
-        before="            remove_database(old)\n",
+        file="vault/cutover.py",
+        before="        remove_database(old)\n",
         after="",
         test="tests/vault/test_shred.py::test_after_it_the_old_key_opens_nothing_and_everything_is_there",
     ),
@@ -621,8 +620,8 @@ MUTANTS = [
     Mutant(
         breaks="what a killed process committed survives a power cut after the next opening",
         file="vault/vault.py",
-        before=('            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()\n            self._anchor()'),
-        after="            self._anchor()",
+        before=('            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()\n            self.anchor()'),
+        after="            self.anchor()",
         test="tests/vault/test_vault.py::test_what_a_killed_process_committed_is_on_the_disk_before_it_is_anchored",
     ),
     Mutant(
@@ -635,8 +634,8 @@ MUTANTS = [
     Mutant(
         breaks="a locked vault tells nothing of its folders",
         file="engine/engine.py",
-        before=("        if self._open is None or self._page_locked:\n            return shown"),
-        after=("        if self._open is None:\n            return shown"),
+        before='        if self._open is None or self._page_locked or life == "ending":\n',
+        after='        if self._open is None or life == "ending":\n',
         test=(
             "tests/engine/test_sleeping.py::test_after_sleep_the_first_request_is_refused_and_the_passphrase_"
             "opens_it_again"

@@ -20,7 +20,7 @@ from tests.torture.mutate_text import MAIL, MARKUP, RTF, TEXT
 FOUND = Path(__file__).parent / "found"
 ROOT = Path(__file__).parents[2]
 SEED = 20261122
-RUNS = 20_000  # of each target in the long form
+RUNS, SECONDS = 20_000, 60  # of each target in the long form, whichever comes first
 _LARGEST = 1 << 14  # bytes of an input that is damaged
 _LONGEST = 1 << 16  # bytes of one that coverage leads: Outlook's and old Office's smallest files have 20 KiB
 
@@ -97,18 +97,20 @@ def test_coverage_leads_to_nothing_wrong(name, shared_data, folder, size, reques
         return  # the short form is above: what it takes has been made by damage alone
     for number, each in enumerate(targets.sound_inputs(name, shared_data, 60, _LONGEST)):
         (folder / "corpus" / f"{number:04}").write_bytes(each)
-    options = [f"-runs={RUNS}", f"-seed={SEED}", f"-max_len={_LONGEST}", "-timeout=60", "-rss_limit_mb=2048"]
+    options = [f"-runs={RUNS}", f"-max_total_time={SECONDS}", f"-seed={SEED}", f"-max_len={_LONGEST}"]
+    options += ["-timeout=60", "-rss_limit_mb=2048"]
     options += [f"-artifact_prefix={folder}/artifacts/", "-print_final_stats=1", "-verbosity=1"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.torture.fuzz", name, str(folder / "corpus"), *options],
         cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False,
     )  # fmt: skip
     told = re.findall(r"cov: (\d+) ft: (\d+)", done.stderr)
+    ran = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     units = sorted((folder / "artifacts").iterdir())
     for each in units:
         print(f"{name}: {each.name}: {each.read_bytes()[:4000]!r}")
-    request.config.stash.setdefault(_TALLY, {})[name] = (RUNS, int(told[-1][0]) if told else 0, len(units))
-    assert told, done.stderr[-3000:]
+    request.config.stash.setdefault(_TALLY, {})[name] = (int(ran[-1]) if ran else 0, int(told[-1][0]) if told else 0, len(units))
+    assert told and ran, done.stderr[-3000:]
     assert done.returncode == 0, done.stderr[-6000:]
     assert not units
 

@@ -58,7 +58,7 @@ def life(place, code, *, chance, acknowledged, dies_at) -> None:
                 gone = chance.choice(known)
                 purge.purge(vault, [gone], lambda *_: None)
                 say("purged", gone)
-        elif shred.step(vault, chance.randrange(1, 60)):
+        elif shred.step(vault, chance.choice((5, 60, 600))):  # each life begins at the first page: few ends, or many
             say("shredded", str(vault.header.epoch))
         if chance.randrange(3) == 0:
             word = f"w{dies_at}x{turn}x{chance.getrandbits(40):x}"
@@ -79,7 +79,7 @@ def test_nothing_acknowledged_is_lost_over_many_lives(tmp_path, size, result):
     lives, killed, switched = size(4, 600), 0, 0
     for number in range(lives):
         chance = random.Random(SEED + number)
-        dies_at = chance.randrange(700)
+        dies_at = chance.randrange(500)  # a life makes about as many calls
         log, written = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -125,7 +125,7 @@ def test_nothing_acknowledged_is_lost_over_many_lives(tmp_path, size, result):
                 there = {i for (i,) in db.execute("SELECT id FROM document")}
         vault.close()
     assert killed >= lives // 4
-    assert switched or lives < 100
+    assert switched >= lives // 20
     result(
         "shredding, many lives",
         f"{lives:,} lives of a vault, {killed:,} ended by signal 9 at a random call, {len(gone):,} purges, {switched:,}"

@@ -37,7 +37,9 @@ from vault.vault import Vault
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261122
 PASSPHRASE = "eleven tame rooks on a gatepost"
-GROWN_MIB = {"engine": 64, "zygote": 16, "launcher": 8}  # the engine's page cache alone may take 64 MiB
+GROWN_MIB = {"engine": 64, "zygote": 16, "launcher": 8}
+"""An engine grows ever more slowly: it keeps the number of tokens of each word that it met, up to 200,000 words, and what
+its allocator does not give back. An object that is never let go of (once, one for each look into a segment) is more."""
 NOUNS = ["boiler", "lease", "piano", "invoice", "garden", "roof", "ferry", "ledger", "orchard", "kettle", "meadow"]
 VERBS = ["ends", "costs", "needs", "opens", "holds", "follows", "carries", "mends", "counts", "lends", "keeps"]
 

@@ -48,6 +48,7 @@ def add(page, path):
     page.get_by_label("Add a folder").fill(str(path))
     page.get_by_role("button", name="Add", exact=True).click()
     card(page, path).wait_for()
+    expect(page.get_by_label("Add a folder")).to_have_value("")
 
 
 def choose(page, path):
@@ -109,6 +110,16 @@ def test_a_paused_folder_is_not_followed_until_it_is_resumed(folders, running, h
     assert documents(running, "water bill") == 1
 
 
+def test_a_card_follows_what_is_read_and_an_open_dialog_stays(folders, home):
+    mine = card(folders, home / "bills")
+    expect(mine).to_contain_text("2 files")
+    folders.get_by_role("button", name="Choose…").click()
+    (home / "bills" / "gas.txt").write_text("The gas bill of Plover House is 55 pounds.")
+    expect(mine).to_contain_text("3 files")
+    expect(mine).not_to_contain_text("to read")
+    expect(folders.get_by_role("dialog")).to_be_visible()
+
+
 def test_a_folder_that_moved_is_read_no_second_time(folders, running, home):
     before = running.call("documents", text="Plover", inside=True)["rows"]
     (home / "bills").rename(home / "invoices")
@@ -143,7 +154,7 @@ def test_what_was_read_is_kept_taken_out_or_purged_as_one_says(folders, running,
     assert documents(running, "Plover") == 0
     add(folders, home / "invoices")
     running.call("wait", seconds=60)
-    assert documents(running, "Plover") == 2
+    assert documents(running, "Plover") == 3
     # Purged: a receipt, and not read again.
     mine = card(folders, home / "clients")
     mine.get_by_role("button", name="Remove…").click()

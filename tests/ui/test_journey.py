@@ -109,6 +109,12 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         _say(page, "Type the code", code.lower())
         page.get_by_role("button", name="I have it on paper").click()
         page.get_by_text("Where are your papers?").wait_for()
+        _say(page, "Folder", "/no/such/folder")
+        page.get_by_role("button", name="Add and begin").click()
+        page.get_by_text("There is no folder /no/such/folder").wait_for()
+        assert page.get_by_role("button", name="Later").is_visible()
+        below = page.get_by_role("button", name="Add and begin").bounding_box()
+        assert page.locator(".notice.bad").bounding_box()["y"] >= below["y"] + below["height"]
         _say(page, "Folder", str(papers))
         page.get_by_role("button", name="Add and begin").click()
         page.locator(".st-key-bar").wait_for()
@@ -212,6 +218,31 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         assert seen.elsewhere(strongroom.host) == []
         assert any(address.startswith("ws://") for address in seen.addresses)
         assert seen.errors == []
+
+
+def test_a_reload_at_the_recovery_code_is_said_until_another_is_confirmed(watch, launch, tmp_path):
+    with launch(tmp_path) as running, watch() as seen:
+        page = seen.page
+        page.goto(running.url)
+        page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+        page.get_by_label("The same again").fill(PASSPHRASE)
+        page.get_by_role("button", name="Create the vault").click()
+        page.get_by_test_id("recovery-code").wait_for()
+        page.reload()
+        said = page.get_by_text("The recovery code was shown, and not typed to confirm it")
+        said.wait_for()
+        page.get_by_role("link", name="Settings").click()
+        page.get_by_text("New recovery code", exact=True).click()
+        page.get_by_label("Passphrase", exact=True).fill(PASSPHRASE)
+        page.get_by_role("button", name="Make a new code").click()
+        code = page.get_by_test_id("new-recovery-code").inner_text()
+        expect(said).to_have_count(0)
+        page.get_by_label("Type the new code to be sure").fill(code)
+        page.get_by_role("button", name="I have it on paper").click()
+        expect(page.get_by_test_id("new-recovery-code")).to_have_count(0)
+        page.reload()
+        page.get_by_test_id("embedding").wait_for()
+        expect(said).to_have_count(0)
 
 
 def test_the_question_box_is_not_spell_checked_nor_translated(watch, strongroom):

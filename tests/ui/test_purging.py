@@ -2,7 +2,9 @@
 
 import pytest
 
+from engine import erased
 from ui import page_purge, purging, render
+from ui.shown import with_code
 from ui.terminal import Style
 
 STYLE = Style(colours=False)
@@ -14,7 +16,7 @@ RECEIPT = {
     "confirmed": True,
     "elsewhere": 0,
     "not_covered": ["the file itself"],
-    "stage": {"name": "erased", "why": "is shredded in a moment"},
+    "stage": {"name": "erased", "why": "it will be in a moment"},
     "backups": [],
 }
 SHREDDED = {"name": "shredded", "at": 1_700_000_100.0, "pages": 1200, "confirmed": True, "checks": []}
@@ -40,8 +42,22 @@ def test_each_stage_has_its_words_and_its_tone(stage, tone, said):
     assert said in purging.stage(found)[1]
     assert said in "\n".join(render.receipt(found, STYLE))
     shown = page_purge.stage(found)
-    assert said in shown
+    assert with_code(said) in shown
     assert f'class="{tone}"' in shown
+
+
+def test_page_and_terminal_count_the_same():
+    found = {**RECEIPT, "removed": dict.fromkeys(RECEIPT["removed"], 2)}
+    told = "\n".join(render.receipt(found, STYLE))
+    shown = page_purge._summary(found)
+    for counted in ("documents", "attachments", "passages", "vectors", "places", "file names"):
+        assert f"2 {counted}" in told
+        assert f"2 {counted}" in shown
+
+
+def test_what_is_shredded_soon_is_said_in_a_sentence():
+    soon = erased._stage(3, None, None, {"stage": "soon"})
+    assert purging.stage({"stage": soon})[1] == "erased; not yet shredded: it will be in a moment"
 
 
 def test_backups_that_hold_it_are_named_and_cannot_act(capsys):

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.shown import count, date, escape, left, line, marked, neutral, size, tag
+from engine.verdict import GROUPS, Row
+from ui import look, page_verify
+from ui.shown import count, date, escape, left, line, marked, neutral, size, tag, with_code
+from vault.errors import StrongroomError
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -124,3 +127,21 @@ def test_numbers_are_said_as_people_say_them():
     assert date("2025-05-03T10:12:00+02:00") == "3 May 2025"
     assert date("someday") == "someday"
     assert date(None) == ""
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_in_it_is_live():
+    assert with_code(escape("run `make <b>`, then `x`")) == "run <code>make &lt;b&gt;</code>, then <code>x</code>"
+    assert with_code(escape("a lone ` stays")) == "a lone ` stays"
+
+
+def test_a_notice_shows_code_as_code(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("streamlit.html", drawn.append)
+    look.failure(StrongroomError("the extra `llm` <is> not there", "try `make install EXTRAS=llm`"))
+    assert "The extra <code>llm</code> &lt;is&gt; not there." in drawn[0]
+    assert "Try <code>make install EXTRAS=llm</code>." in drawn[0]
+
+
+def test_a_row_of_verify_shows_code_as_code(monkeypatch):
+    drawn = page_verify._row(Row("a", GROUPS[0], "It holds", "unknown", "", "it is open: `strongroom lock` <first>"))
+    assert "<dd>it is open: <code>strongroom lock</code> &lt;first&gt;</dd>" in drawn

@@ -37,6 +37,18 @@ class Place:
         finally:
             vault.close()
 
+    def kept(self) -> dict[Path, bytes]:
+        """Every file of the vault and of the state folder, as it is now."""
+        found = (path for root in (self.folder, self.state) for path in root.rglob("*") if path.is_file())
+        return {path: path.read_bytes() for path in found}
+
+    def put_back(self, kept: dict[Path, bytes]) -> None:
+        """Make these the files that there are."""
+        for path in self.kept():
+            path.unlink()
+        for path, data in kept.items():
+            path.write_bytes(data)
+
     def put(self, vault: Vault, key: str, value: str) -> None:
         with vault.write() as db:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))

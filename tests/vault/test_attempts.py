@@ -177,7 +177,7 @@ def test_of_many_processes_at_once_three_get_through(path, in_child):
 def test_every_way_to_give_a_passphrase_counts_and_waits(place, monkeypatch, passphrase):
     """Opening, changing the passphrase, the recovery code, revoking, the keyring, restoring a backup: one count."""
     from retrieval import keyword
-    from vault import backup
+    from vault import backup, rekey
 
     derived = []
     real = keys.derive
@@ -187,10 +187,10 @@ def test_every_way_to_give_a_passphrase_counts_and_waits(place, monkeypatch, pas
     backup.backup(vault, target)
     new = "another passphrase"
     ways = {
-        "passwd": lambda secret: vault.change_passphrase(secret, new, cost=keys.FLOOR),
-        "recovery": vault.new_recovery_code,
-        "revoke": lambda secret: vault.revoke(secret, new, cost=keys.FLOOR),
-        "keyring": vault.keyring_on,
+        "passwd": lambda secret: rekey.change_passphrase(vault, secret, new, cost=keys.FLOOR),
+        "recovery": lambda secret: rekey.new_recovery_code(vault, secret),
+        "revoke": lambda secret: rekey.revoke(vault, secret, new, cost=keys.FLOOR),
+        "keyring": lambda secret: rekey.keyring_on(vault, secret),
         "restore": lambda secret: backup.restore(
             target, place.folder.parent / "elsewhere", secret, place.state, remove_from_index=keyword.remove
         ),

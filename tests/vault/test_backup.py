@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from vault import backup as backups
-from vault import documents, keys, purge, store
+from vault import documents, keys, purge, rekey, store
 from vault.backup import NoSpaceError, NotABackupError, backup, contents, destroy, restore, verify
 from vault.errors import DamagedVaultError
 from vault.failures import (
@@ -165,7 +165,7 @@ def test_an_older_backup_keeps_to_the_purges_made_after_revoking(place, tmp_path
     vault = place.open()
     gone = add(vault, "to be purged")
     backup(vault, tmp_path / "copy")
-    new_code = vault.revoke(place.code, "another passphrase")
+    new_code = rekey.revoke(vault, place.code, "another passphrase")
     purge.purge(vault, [gone], ignore_index)
     vault.close()
     with pytest.raises(backups.StrongroomError):

@@ -88,6 +88,15 @@ def test_a_disk_that_fails_is_said_with_the_way_out(tmp_path, monkeypatch):
     assert raised.value.hint == "look whether its disk is failing, and make a backup"
 
 
+def test_a_folder_that_cannot_be_synced_is_said_too(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(VaultFullError):
+        files.sync_folder(tmp_path)
+
+
 def test_the_lock_is_held_although_the_disk_has_no_room_for_the_process_id(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from vault import anchor, backup, files, log, pages, purge, recrypt, shred, store
+from vault import anchor, backup, files, log, pages, purge, recrypt, rekey, shred, store
 from vault.errors import DamagedVaultError, StrongroomError
 from vault.failures import VaultFullError, VaultUnusableError
 from vault.folder import read_header
@@ -590,7 +590,7 @@ def test_secrets_changed_meanwhile_stay_changed(place, vault, passphrase):
     purged(vault, "quicksilver")
     shred.begin(vault)
     shred.step(vault, 50)
-    code = vault.new_recovery_code(place.code)
+    code = rekey.new_recovery_code(vault, place.code)
     while not shred.step(vault, 50):
         pass
     before = tables(vault)
@@ -617,7 +617,7 @@ def test_revoking_shreds_too_and_loses_nothing_that_is_written_meanwhile(place, 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        code = vault.revoke(place.code, "another passphrase", cost=KdfCost(64 * 1024, 3))
+        code = rekey.revoke(vault, place.code, "another passphrase", cost=KdfCost(64 * 1024, 3))
     finally:
         done.set()
         thread.join()
@@ -658,7 +658,7 @@ def test_closing_while_it_is_copied_waits_for_no_more_than_a_block(place, vault,
                     pass
             else:
                 recrypt.BLOCK_PAGES = 1
-                vault.revoke(place.code, "another passphrase", cost=KdfCost(64 * 1024, 3))
+                rekey.revoke(vault, place.code, "another passphrase", cost=KdfCost(64 * 1024, 3))
         except VaultUnusableError:
             refused.append(by)
 

@@ -1,5 +1,6 @@
 """A vault opens for its owner, keeps what was acknowledged, and refuses what is not its newest state."""
 
+import json
 import os
 import resource
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from vault import keys, schema, store
+from vault import keys, rekey, schema, store
 from vault.anchor import Anchor
 from vault.errors import DamagedVaultError, LockedError, StrongroomError
 from vault.failures import (
@@ -129,8 +130,12 @@ def test_wrong_passphrases_slow_down_and_the_code_still_opens(place):
     for _ in range(3):
         with pytest.raises(WrongPassphraseError):
             place.open("wrong passphrase")
+    (count,) = place.state.glob("**/attempts")
+    told = json.loads(count.read_bytes())
+    assert told["failed"] == 3
+    count.write_text(json.dumps({**told, "failed": 9}))  # a wait that the slowest machine does not sit out
     for secret in ("wrong passphrase", "correct horse battery"):
-        with pytest.raises(TooManyAttemptsError, match="3 wrong passphrases in a row: wait 2 s"):
+        with pytest.raises(TooManyAttemptsError, match=r"9 wrong passphrases in a row: wait \d\d s"):
             place.open(secret)
     place.open(place.code).close()
 
@@ -296,7 +301,7 @@ def test_a_closed_vault_says_that_it_is_locked(place):
         pass
     assert raised.value.code == 4
     with pytest.raises(LockedError):
-        vault.change_passphrase("correct horse battery", "another passphrase")
+        rekey.change_passphrase(vault, "correct horse battery", "another passphrase")
 
 
 def test_a_newer_database_is_left_alone(place, monkeypatch):
@@ -323,6 +328,66 @@ def test_an_older_database_is_refused_with_the_dates_until_it_is_accepted(place)
         assert raised.value.exit_code == 3
     assert place.settings(accept_older=True) == {"a": "old"}
     assert place.settings() == {"a": "old"}
+
+
+def one_commit(place, vault: Vault) -> None:
+    place.put(vault, "a", "new")
+
+
+def two_commits(place, vault: Vault) -> None:
+    place.put(vault, "a", "newer")
+    place.put(vault, "a", "new")
+
+
+def log_moved(place, vault: Vault) -> None:
+    """And another log begun."""
+    place.put(vault, "a", "newer")
+    vault.checkpoint()
+    place.put(vault, "a", "new")
+
+
+def new_keys(place, vault: Vault) -> None:
+    place.put(vault, "a", "new")
+    rekey.revoke(vault, place.code, "correct horse battery", cost=keys.FLOOR)
+
+
+@pytest.mark.parametrize("left", ["closed", "killed"])
+@pytest.mark.parametrize("change", [one_commit, two_commits, log_moved, new_keys])
+def test_an_older_folder_put_back_after_a_kill_is_refused(place, in_child, die, change, left):
+    """The whole folder, with its own anchor and its log if it had one. What was acknowledged between opening and kill,
+    only the state folder knows then: no closing has sealed anything."""
+
+    def work(change, end) -> None:
+        vault = place.open()
+        change(place, vault)
+        end(vault)
+        die()
+
+    old = (lambda place, vault: place.put(vault, "a", "old"), Vault.close if left == "closed" else die)
+    assert in_child(lambda: work(*old)) == -9
+    older, newest, state_before = (place.folder.with_name(name) for name in ("older", "newest", "state before"))
+    shutil.copytree(place.folder, older)
+    assert in_child(lambda: work(change, die)) == -9
+    place.folder.rename(newest)
+    shutil.copytree(older, place.folder)
+    known = files(place.state)
+    for _ in range(2):
+        with pytest.raises(OlderVaultError, match="missing") as raised:
+            place.open()
+        assert raised.value.exit_code == 3
+        assert "put the newest files back" in raised.value.hint
+        assert "--accept-older" in raised.value.hint
+        kept = {name: data for name, data in files(place.folder).items() if data and name != "lock"}
+        assert kept == {name: data for name, data in files(older).items() if name != "lock"}
+        assert files(place.state) == known
+
+    shutil.copytree(place.state, state_before)
+    assert place.settings(accept_older=True) == place.settings() == {"a": "old"}
+
+    shutil.rmtree(place.folder)
+    newest.rename(place.folder)
+    place.state = state_before
+    assert place.settings("correct horse battery") == {"a": "new"}
 
 
 def test_an_older_database_without_its_anchor_is_refused_on_any_machine(place, tmp_path):
@@ -388,7 +453,7 @@ def test_a_tampered_anchor_is_refused(place):
 def test_an_older_header_is_refused(place):
     old = (place.folder / "header").read_bytes()
     vault = place.open()
-    vault.change_passphrase("correct horse battery", "another passphrase")
+    rekey.change_passphrase(vault, "correct horse battery", "another passphrase")
     vault.close()
     (place.folder / "header").write_bytes(old)
     with pytest.raises(OlderVaultError, match="the header is from"):
@@ -580,95 +645,6 @@ def test_a_folder_that_may_not_be_written_gets_no_vault(in_child, tmp_path):
 
     assert in_child(other, uid=65534) == 0
     assert list(tmp_path.iterdir()) == []
-
-
-def test_passphrase_and_code_change_and_everything_else_stays(place):
-    vault = place.open()
-    place.put(vault, "a", "1")
-    vault.change_passphrase("correct horse battery", "another passphrase")
-    code = vault.new_recovery_code("another passphrase")
-    place.put(vault, "b", "2")
-    with pytest.raises(WrongPassphraseError):
-        vault.change_passphrase("correct horse battery", "yet another one")
-    vault.close()
-    for secret in ("another passphrase", code):
-        assert place.settings(secret) == {"a": "1", "b": "2"}
-    for secret in ("correct horse battery", place.code):
-        with pytest.raises(StrongroomError):
-            place.open(secret)
-
-
-def test_after_revoking_an_old_header_does_not_open_the_database(place, tmp_path):
-    old = files(place.folder)
-    vault = place.open()
-    place.put(vault, "a", "1")
-    code = vault.revoke(place.code, "another passphrase")
-    place.put(vault, "b", "after")
-    vault.close()
-    assert {p.name for p in place.folder.iterdir()} == {"header", "store-2.db", "anchor", "lock"}
-    for secret in ("another passphrase", code):
-        assert place.settings(secret) == {"a": "1", "b": "after"}
-    (place.folder / "header").write_bytes(old["header"])
-    (place.folder / "store-2.db").rename(place.folder / "store-1.db")
-    place.state = tmp_path / "thief"
-    with pytest.raises(DamagedVaultError, match="not a database"):
-        place.open(accept_older=True)
-
-
-FAULTS = ("rename", "fsync", "unlink", "open")
-
-
-@pytest.mark.parametrize("change", ["passphrase", "code", "revoke"])
-def test_kill_9_anywhere_while_secrets_change_leaves_the_old_or_the_new(place, in_child, die, change):
-    vault = place.open()
-    place.put(vault, "a", "1")
-    vault.close()
-    before = {root: files(root) for root in (place.folder, place.state)}
-
-    def work(dies_at: int) -> int:
-        vault = place.open(place.code)
-        calls = iter(range(1000))
-
-        def dying(real):
-            def call(*arguments, **options):
-                if next(calls) == dies_at:
-                    die()
-                return real(*arguments, **options)
-
-            return call
-
-        for name in FAULTS:
-            setattr(os, name, dying(getattr(os, name)))
-        if change == "passphrase":
-            vault.change_passphrase(place.code, "another passphrase")
-        elif change == "code":
-            vault.new_recovery_code(place.code)
-        else:
-            vault.revoke(place.code, "another passphrase")
-        return 0
-
-    seen = set()
-    for dies_at in range(100):
-        for root, kept in before.items():
-            put_back(root, kept)
-        status = in_child(lambda at=dies_at: work(at))
-        for secret in ("correct horse battery", "another passphrase"):
-            try:
-                assert place.settings(secret) == {"a": "1"}
-            except WrongPassphraseError:
-                continue
-            seen.add(secret)
-            break
-        else:
-            pytest.fail(f"neither passphrase opens it after call {dies_at}")
-        assert not list(place.folder.glob("*.new"))
-        assert len(list(place.folder.glob("store-*.db"))) == 1
-        if status == 0:
-            break
-        assert status == -9
-    else:
-        pytest.fail("it never came to its end")
-    assert seen == {"correct horse battery"} | ({"another passphrase"} if change != "code" else set())
 
 
 SECRET = "a passphrase of mine"

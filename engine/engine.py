@@ -109,9 +109,9 @@ class Engine:
     def status(self) -> dict[str, Any]:
         """What goes on. Never counts as use, and tells nothing about documents while locked."""
         self._lock_if_idle()
-        life = "open" if self._open else "locked" if (self.folder / HEADER_NAME).exists() else "none"
-        if self.ended.is_set():  # to its user it is neither: what is asked of it now would be lost with it
-            life = "ending"
+        # An engine that ends is neither open nor locked to its user: what is asked of it now would be lost with it.
+        there = "locked" if (self.folder / HEADER_NAME).exists() else "none"
+        life = "ending" if self.ended.is_set() else "open" if self._open else there
         shown: dict[str, Any] = {
             "version": _version(),
             "vault": str(self.folder),

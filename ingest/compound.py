@@ -60,7 +60,7 @@ class Compound:
         if not entries or entries[0][1] != _ROOT:
             raise UnreadableError("damaged: a compound file without a directory")
         self._mini_fat = _words(self._chain(mini, mini_count << shift))
-        self.claimed = max(each[6] for each in entries if each[0])
+        self.claimed = max((each[6] for each in entries if each[0]), default=0)
         long = [each[5] for each in entries if each[6] >= self._cutoff or each[1] == _ROOT]
         self._starts = [directory, mini, *long], [each[5] for each in entries if each[6] < self._cutoff]
         self.root = Entry("", is_storage=True, first=entries[0][5], size=entries[0][6])

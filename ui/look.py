@@ -56,8 +56,8 @@ def notice(kind: str, what: str, hint: str = "") -> None:
     """A framed sentence; `kind` is good, warn, bad or faint."""
     import streamlit as st
 
-    more = "<br>" + tag("span", with_code(escape(sentence(hint)))) if hint else ""
-    st.html(tag(f"div.notice.{kind}", tag("span", with_code(escape(sentence(what)))), more, role="status"))
+    more = "<br>" + tag("span", with_code(sentence(hint))) if hint else ""
+    st.html(tag(f"div.notice.{kind}", tag("span", with_code(sentence(what))), more, role="status"))
 
 
 def failure(error: Exception) -> None:

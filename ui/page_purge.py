@@ -35,7 +35,7 @@ def ask_first(document: Mapping[str, Any]) -> None:
     st.html(
         f"<p><b>{line(title(document))}</b> will leave the vault: {escape(told)}.</p><p>The file on your disk stays "
         "where it is. It is not read again unless you allow it. Afterwards the vault is read back, and a receipt says "
-        "what was looked for.</p>" + tag("p", with_code(escape(look.sentence(purging.space(preview["shredding"])))))
+        "what was looked for.</p>" + tag("p", with_code(look.sentence(purging.space(preview["shredding"]))))
     )
     sure = st.checkbox("Yes, remove it from the vault for good", key="sure")
     with st.container(horizontal=True):
@@ -116,7 +116,7 @@ def stage(found: Mapping[str, Any]) -> str:
     holders = tag("ul", *held, data_testid="holders") if held else escape(look.sentence(purging.NO_BACKUPS))
     return tag(
         "div.stages",
-        tag(f"div.{tone}", tag("i.dot"), " ", with_code(escape(look.sentence(words))), data_testid="stage"),
+        tag(f"div.{tone}", tag("i.dot"), " ", with_code(look.sentence(words)), data_testid="stage"),
         tag("div.after", holders),
     )
 

@@ -70,6 +70,15 @@ def wrong(name: str) -> None:
         look.failure(error)
 
 
+def _switch(settings: Mapping[str, Any], name: str, label: str, explained: str) -> None:
+    """A setting that is on or off. The widget's key holds what is set: set elsewhere, it shows that, and does not set
+    it back."""
+    key = f"set-{name}-{settings[name]}"
+    st.toggle(label, value=bool(settings[name]), key=key, on_change=changed, args=(name, key, settings[name]))
+    why(explained)
+    wrong(name)
+
+
 def _answering(settings: Mapping[str, Any]) -> None:
     """What to do with the chosen model."""
     if not settings.get("model"):
@@ -105,27 +114,18 @@ def _answering(settings: Mapping[str, Any]) -> None:
 
 def _reading(settings: Mapping[str, Any]) -> None:
     head("Reading and remembering")
-    # A widget's key holds what is set: set elsewhere, it shows that, and does not set it back.
-    key = f"set-history-{settings['history']}"
-    st.toggle(
+    _switch(
+        settings,
+        "history",
         "Keep questions and answers",
-        value=settings["history"],
-        key=key,
-        on_change=changed,
-        args=("history", key, settings["history"]),
+        "Encrypted in the vault, and purged with the documents they show. Off: an answer is gone when you leave it.",
     )
-    why("Encrypted in the vault, and purged with the documents they show. Off: an answer is gone when you leave it.")
-    wrong("history")
-    key = f"set-battery-{settings['embed_on_battery']}"
-    st.toggle(
+    _switch(
+        settings,
+        "embed_on_battery",
         "Work at full strength on battery",
-        value=settings["embed_on_battery"],
-        key=key,
-        on_change=changed,
-        args=("embed_on_battery", key, settings["embed_on_battery"]),
+        "Off: on battery, new files are found by their words at once, by their meaning when there is power again.",
     )
-    why("Off: on battery, new files are found by their words at once, by their meaning when there is power again.")
-    wrong("embed_on_battery")
 
 
 def _locking(settings: Mapping[str, Any]) -> None:
@@ -146,31 +146,19 @@ def _locking(settings: Mapping[str, Any]) -> None:
     )
     why("Without a click or a question from you. Looking on does not count.")
     wrong("auto_lock_minutes")
-    asleep = bool(settings["lock_on_sleep"])
-    key = f"set-sleep-{asleep}"
-    st.toggle(
+    _switch(
+        settings,
+        "lock_on_sleep",
         "Lock when the machine was asleep",
-        value=asleep,
-        key=key,
-        on_change=changed,
-        args=("lock_on_sleep", key, settings["lock_on_sleep"]),
+        "A laptop that was closed asks for the passphrase when it is opened, however short it slept.",
     )
-    why("A laptop that was closed asks for the passphrase when it is opened, however short it slept.")
-    wrong("lock_on_sleep")
-    ends = bool(settings["lock_ends_engine"])
-    key = f"set-ends-{ends}"
-    st.toggle(
+    _switch(
+        settings,
+        "lock_ends_engine",
         "End the engine when it locks by itself",
-        value=ends,
-        key=key,
-        on_change=changed,
-        args=("lock_ends_engine", key, settings["lock_ends_engine"]),
-    )
-    why(
         "On: the keys leave the memory, nothing is read until you unlock. Off: your folders are followed meanwhile, "
-        "with the keys in the engine's memory. Lock, in the bar, always ends it."
+        "with the keys in the engine's memory. Lock, in the bar, always ends it.",
     )
-    wrong("lock_ends_engine")
 
 
 def _appearance() -> None:

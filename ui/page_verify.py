@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.verdict import GROUPS, Row, counts, from_json
 from ui import link, look, protection
-from ui.shown import count, escape, line, tag, with_code
+from ui.shown import count, escape, tag, with_code
 
 _WORDS = {"held": "held", "not held": "not held", "unknown": "cannot be told here", "yours": "up to you"}
 _COLOURS = {"held": "good", "not held": "bad", "unknown": "faint", "yours": "warn"}
@@ -70,7 +70,7 @@ def _group(name: str, rows: Sequence[Row]) -> str:
 
 def _row(row: Row) -> str:
     """A row, opened by itself where there is something to see."""
-    facts = [("Tried", escape(row.tried)), ("Found", with_code(line(row.found, 1000)))]
+    facts = [("Tried", escape(row.tried)), ("Found", with_code(row.found[:1000]))]
     if row.command:
         facts.append(("See it yourself", tag("code", escape(row.command), tabindex="0") + escape(row.shows)))
     inside = tag("dl.outside", *(tag("dt", escape(name)) + tag("dd", html) for name, html in facts if html))

@@ -82,9 +82,9 @@ def line(text: object, limit: int = 200) -> str:
     return escape(folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…")
 
 
-def with_code(html: str) -> str:
-    """`html`, which is escaped already, with what stands between backticks as what is to be typed."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", html)
+def with_code(text: object) -> str:
+    """`text` as HTML, in which what stands between backticks is set as what is to be typed."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def tag(what: str, *inner: str, **attributes: str) -> str:

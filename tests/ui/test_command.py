@@ -272,21 +272,21 @@ def test_an_interrupted_command_says_so_and_loses_nothing(tmp_path):
     ada = Person(tmp_path / "home")
     many = tmp_path / "many"
     many.mkdir()
-    for number in range(1500):
+    for number in range(6000):
         (many / f"{number}.txt").write_text(
             f"Note {number} says that parcel {number} went to shelf {number % 7}.\n" * 9
         )
     ada.ok("init")
     adding = ada.start("add", many, "--wait")
     until = time.monotonic() + SECONDS
-    while time.monotonic() < until and not re.search(r"[1-9]\d* of 1,500", adding.stderr.readline()):
+    while time.monotonic() < until and not re.search(r"[1-9]\d* of 6,000", adding.stderr.readline()):
         pass
     adding.send_signal(signal.SIGINT)
     _, told = adding.communicate(timeout=60)
     assert adding.returncode == 130, told
     assert "interrupted" in told
     found = ada.json("list", "--files", "--count", "1")
-    assert found["total"] == 1500
+    assert found["total"] == 6000
 
 
 def test_a_file_whose_name_is_no_text_is_read_and_found(tmp_path):

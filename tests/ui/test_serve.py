@@ -66,6 +66,7 @@ def test_labels_are_our_own_words(path):
         "page_passage.py": "words",
         "page_document.py": "label",
         "page_library.py": "words",  # the name of a filter, and of a way to turn pages: both ours
+        "page_settings.py": "label",
     }
     for node, name in _calls(path):
         of_streamlit = isinstance(node.func.value, ast.Name) and node.func.value.id == "st"
@@ -74,6 +75,17 @@ def test_labels_are_our_own_words(path):
             assert _constant(label) or ast.unparse(label) == passed_on.get(path.name), ast.unparse(node)
         elif name == "pick":
             assert _constant(node.args[2]) or ast.unparse(node.args[2]) == passed_on.get(path.name), ast.unparse(node)
+    for function, place in _parameters(path, passed_on.get(path.name)):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            if isinstance(call.func, ast.Name) and call.func.id == function:
+                assert _constant(call.args[place]), ast.unparse(call)
+
+
+def _parameters(path, name):
+    """(function, place) of each function of a file that takes a label of that name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            yield from ((node.name, n) for n, each in enumerate(node.args.args) if each.arg == name)
 
 
 def _constant(label):

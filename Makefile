@@ -2,8 +2,9 @@
 # make install   set it up in .venv, and link the command strongroom into ~/.local/bin
 #                EXTRAS="llm ocr" adds a model that writes (compiled here, 5 to 10 minutes) and the reading of scans;
 #                sentence-transformers, chroma and unstructured are other engines in place of the default ones
+#                TORCH=cpu takes the torch for processors alone for the first of these, which saves gigabytes
 # make test      set it up with what the tests need, and pass them       (ARGS="tests/vault -k slots" for some)
-# make test-card set it up with the engines of the extra card, and pass their tests (gigabytes, unless a torch is there)
+# make test-card set up another environment, with those engines, in .venv-card, and pass their tests
 # make torture   the long forms of tests/torture, hours of it, with their results into docs/threat-model.md
 # make check     ruff and mypy
 # make bench     measure, and write docs/benchmarks.md
@@ -15,7 +16,8 @@ BIN ?= $(HOME)/.local/bin
 ARGS ?=
 EXTRAS ?=
 PYTHON ?=
-export PYTHON
+TORCH ?=
+export PYTHON TORCH
 
 needs = requirements.txt pyproject.toml tools/environment.sh
 
@@ -47,18 +49,19 @@ install: $(VENV)/.installed $(EXTRAS:%=$(VENV)/.with-%)
 
 uninstall:
 	rm -f "$(BIN)/strongroom"
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-card
 
 test: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-$(VENV)/.card: $(VENV)/.tested requirements-card.txt
-	sh tools/environment.sh $(VENV) llm ocr test card
+# In an environment of its own: the other tests are to see what most people have. Nothing here needs a graphics card.
+$(VENV)-card/.tested: $(needs) requirements-test.txt requirements-card.txt
+	TORCH="$(or $(TORCH),cpu)" sh tools/environment.sh $(VENV)-card test card
 	@touch $@
 
-test-card: $(VENV)/.card
-	$(VENV)/bin/python -c "import chromadb, sentence_transformers, unstructured"
-	$(VENV)/bin/python -m pytest -p tools.nothing_skipped tests/card $(ARGS)
+test-card: $(VENV)-card/.tested
+	$(VENV)-card/bin/python -c "import chromadb, sentence_transformers, unstructured"
+	$(VENV)-card/bin/python -m pytest -p tools.nothing_skipped tests/card $(ARGS)
 
 torture: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest tests/torture --long --record $(ARGS)
@@ -82,4 +85,4 @@ sbom: $(VENV)/.tested
 	$(VENV)/bin/python tools/sbom.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-card build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,8 @@
 # Every package is pinned and its hash is checked. Nothing is compiled, but for `llm` llama-cpp-python, for the very
 # processor of this machine. `ocr` adds what reads pictures, `test` what the tests need, `card` the engines
 # sentence-transformers, chroma and unstructured, which are extras by themselves too.
+#     TORCH=cpu     torch for processors alone, in place of the pinned one, which is for graphics cards and brings gigabytes
+#     TORCH='torch==…'   another one, as pip takes it: a version, or a file; with --hash=sha256:… it is checked too
 set -eu
 cd "$(dirname "$0")/.."
 folder=$1
@@ -74,11 +76,37 @@ install_llm() {
         || fail "$compiled could not be compiled" "the message above says why; Strongroom works without it"
 }
 
-# The engines of the extra card. torch is the build for graphics cards, with gigabytes beside it; one that is there already,
-# such as the build for processors that PyTorch publishes apart, stays, and then nothing of that is installed.
+# torch for processors, of which PyTorch's own index has a build for Linux. On a Mac the pinned one is that already.
+torch_for_processors=torch==2.13.0+cpu
+
+install_torch() {
+    torch=${TORCH:-}
+    if [ "$torch" = cpu ]; then
+        if [ "$(uname -s)" = Darwin ]; then return; fi
+        torch=$torch_for_processors
+    fi
+    if [ -z "$torch" ] || has_torch; then return; fi
+    wanted=$(mktemp)
+    echo "$torch" > "$wanted"
+    "$folder/bin/pip" install --disable-pip-version-check --no-input --quiet --no-deps --no-compile --only-binary :all: \
+        -r "$wanted" || fail "there is no $torch on the package index" \
+        "PyTorch has its builds for processors apart: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu; or name one: TORCH=/path/to/torch.whl"
+    rm -f "$wanted"
+}
+
+has_torch() { "$folder/bin/python" -c "import importlib.metadata as m; m.version('torch')" 2>/dev/null; }
+
+# Whether torch is there and asks for nothing of NVIDIA's
+has_torch_for_processors() {
+    "$folder/bin/python" -c "import importlib.metadata as m, sys; sys.exit(any(r.startswith(('nvidia', 'cuda')) for r in m.requires('torch')))" 2>/dev/null
+}
+
+# The engines of the extra card. A torch that is there already stays: of the build for processors nothing else is
+# needed, and the gigabytes for graphics cards stay away.
 install_doors() {
+    case $1 in sentence-transformers | card) install_torch ;; esac
     found=$(mktemp)
-    if "$folder/bin/python" -c "import importlib.metadata as m; m.version('torch')" 2>/dev/null; then
+    if has_torch_for_processors; then
         sed -E '/^(torch|triton|cuda|nvidia)[a-z0-9-]*==/,/--hash=[^\\]*$/d' "requirements-$1.txt" > "$found"
     else
         cp "requirements-$1.txt" "$found"

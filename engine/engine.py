@@ -293,8 +293,8 @@ class Engine:
             models = EmbeddingModels(vault, embedder, gpu=lambda: self.settings.embedding_gpu)
             serving = models.serving
             index = Index(vault, serving.embedder, serving.shelf)
-            index.refresh()
             vector_index.begin(self, vault, index)
+            index.refresh()
             pipeline = Pipeline(vault, index, embedder, self.zygote, pause=self._reason_to_pause)
             models.attach(pipeline.work, index, serving)
             follower = Follower(vault, pipeline, kept_out=(self.folder, self.state))

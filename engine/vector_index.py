@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from retrieval.embedder import Embedder
     from retrieval.index import Index
-    from retrieval.nearest import Near, Nearest
+    from retrieval.near import Near
+    from retrieval.nearest import Nearest
     from vault.vault import Vault
 
 _PURPOSE = "strongroom vectors elsewhere"
@@ -29,7 +30,7 @@ KEPT = (
 
 
 def begin(engine: "Engine", vault: "Vault", index: "Index") -> None:
-    """Have the index of a vault that was opened ask what the user chose."""
+    """Have the index of a vault ask what the user chose; best before its first `refresh`, which then tells both."""
     index.use(_maker(engine, vault, index))
 
 
@@ -119,6 +120,6 @@ def _at_server(vault: "Vault", index: "Index", elsewhere: Any, embedder: "Embedd
 
 
 def _near(nearest: "Nearest", index: "Index", embedder: "Embedder", key: bytes) -> "Near":
-    from retrieval.nearest import Near
+    from retrieval.near import Near
 
     return Near(nearest, dimensions=embedder.dimensions, key=key, load=index.load)

@@ -8,6 +8,7 @@ one that they started with.
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from retrieval import gather, rank, segment, select
 from retrieval import query as asking
 from retrieval.embedder import ModelError
-from retrieval.nearest import Near, NearView
+from retrieval.near import Near
+from retrieval.near_view import NearView
 from retrieval.passage import Passage
 from retrieval.query import Filters
-from retrieval.vectors import Matrix, View
+from retrieval.vectors import Matrix, Stored, Unheld, View
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -79,7 +81,7 @@ class Index:
         self._shelf = shelf
         self._writing = Lock()
         self._snapshot: Snapshot | None = None
-        self._matrix = Matrix(embedder.dimensions)
+        self._matrix: Matrix | Unheld = Matrix(embedder.dimensions)
         self._read: dict[int, segment.Segment] = {}  # by segment id; a segment's body never changes under its id
         self._make: Callable[[Embedder], Near] | None = None
         self.near: Near | None = None
@@ -112,38 +114,76 @@ class Index:
                 dead = int((~old.alive).sum()) + len(removed)
                 if dead >= _REBUILD and dead * 5 > len(old.ids):
                     old = None
-            if old is None:
+            if old is None and self._matrix.held:
                 self._matrix = Matrix(self._embedder.dimensions)
             if self.near is not None and removed:
                 self.near.gone(removed)
             self._snapshot = self._next(db, old, removed)
+            if self.near is not None:
+                self.near.start(self._let_go)  # not before it knows what there is: what is too much is removed there
 
     def use(self, make: "Callable[[Embedder], Near] | None") -> None:
         """Ask another index from now on which vectors are near; None: compare all. `make` makes it for the model that
         serves, and again when another one does. It is told what there is, and begins to be filled; the one before is
-        let go of."""
+        let go of. All vectors are in memory only while they are compared: see `_hold` and `_let_go`."""
         with self._vault.read() as db, self._writing:
             self._make = make
-            before = self._begin(db)
-            if self._snapshot is not None:
+            before, self.near = self.near, make(self._embedder) if make else None
+            if self._snapshot is None:
+                self._matrix = Unheld() if self.near is not None else Matrix(self._embedder.dimensions)
+            else:
+                if self.near is not None:
+                    self._tell(db, self.near)
+                elif not self._matrix.held:
+                    self._matrix = self._filled(db, self._snapshot)
                 self._snapshot = replace(self._snapshot, vectors=self._view(self._snapshot.ids))
         if before is not None:
             before.stop()
 
-    def _begin(self, db: "apsw.Connection") -> Near | None:
-        """Let another index begin, or none; returns the one before."""
+    def _tell(self, db: "apsw.Connection", near: Near) -> None:
+        """Let another index know what there is, and begin."""
         import numpy as np
 
-        before, self.near = self.near, self._make(self._embedder) if self._make else None
-        if self.near is not None:
-            for rows in _vectors(db, self._shelf, 0, []):
-                chunks = np.array([number for number, _ in rows], dtype=np.int64)
-                self.near.known(chunks, [blob for _, blob in rows])
-            self.near.start()
-        return before
+        for rows in _vectors(db, self._shelf, 0, []):
+            near.known(np.array([number for number, _ in rows], dtype=np.int64), [blob for _, blob in rows])
+        near.start(self._let_go)
+
+    def _hold(self) -> None:
+        """Have all vectors in memory again, where the other index cannot be asked."""
+        with self._vault.read() as db, self._writing:
+            if self._snapshot is not None and not self._matrix.held:
+                self._matrix = self._filled(db, self._snapshot)
+                self._snapshot = replace(self._snapshot, vectors=self._view(self._snapshot.ids))
+
+    def _let_go(self) -> None:
+        """Give their memory back where the other index answers: the few vectors that a search needs are read from the
+        vault."""
+        with self._writing:
+            if self._snapshot is not None and self._matrix.held and self.near is not None and self.near.serves:
+                self._matrix = Unheld()
+                self._snapshot = replace(self._snapshot, vectors=self._view(self._snapshot.ids))
+
+    def _filled(self, db: "apsw.Connection", snapshot: Snapshot) -> Matrix:
+        """A matrix with the vectors of a snapshot's chunks."""
+        import numpy as np
+
+        matrix = Matrix(self._embedder.dimensions)
+        matrix.reserve(len(snapshot.ids))
+        empty = np.ones(len(snapshot.ids), dtype=bool)
+        for rows in _vectors(db, self._shelf, 0, []):
+            places = _places(snapshot.ids, np.array([number for number, _ in rows], dtype=np.int64))
+            known = np.flatnonzero(places >= 0)
+            if len(known):
+                matrix.put(places[known], [rows[at][1] for at in known.tolist()])
+                empty[places[known]] = False
+        matrix.clear(np.flatnonzero(empty | ~snapshot.embedded))
+        return matrix
 
     def load(self, chunks: "Array") -> tuple["Array", "Array"]:
         """Of these chunks, those that have a vector (ids, int64), and their vectors, float32 (n, dimensions)."""
+        return self._load(self._shelf, self._embedder.dimensions, chunks)
+
+    def _load(self, shelf: str, dimensions: int, chunks: "Array") -> tuple["Array", "Array"]:
         import numpy as np
 
         found: list[int] = []
@@ -152,12 +192,10 @@ class Index:
             some = chunks[at : at + _LOAD].tolist()
             marks = ",".join("?" * len(some))
             with self._vault.read() as db:
-                rows: Any = db.execute(
-                    f"SELECT chunk, value FROM {self._shelf} WHERE chunk IN ({marks})", some
-                ).fetchall()
+                rows: Any = db.execute(f"SELECT chunk, value FROM {shelf} WHERE chunk IN ({marks})", some).fetchall()
             found += [number for number, _ in rows]
             blobs += [blob for _, blob in rows]
-        half = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(-1, self._embedder.dimensions)
+        half = np.frombuffer(b"".join(blobs), dtype="<f2").reshape(-1, dimensions)
         return np.array(found, dtype=np.int64), half.astype(np.float32)
 
     def serve(self, embedder: "Embedder", shelf: str) -> None:
@@ -165,9 +203,11 @@ class Index:
         model that it began with."""
         with self._vault.read() as db, self._writing:
             self._embedder, self._shelf = embedder, shelf
-            before = self._begin(db)
-            self._matrix = Matrix(embedder.dimensions)
+            before, self.near = self.near, self._make(embedder) if self._make else None
+            self._matrix = Unheld() if self.near is not None else Matrix(embedder.dimensions)
             self._snapshot = self._next(db, None, ())
+            if self.near is not None:
+                self.near.start(self._let_go)
         if before is not None:
             before.stop()
 
@@ -176,6 +216,8 @@ class Index:
 
         Raises retrieval.query.FilterError for a filter that cannot be read.
         """
+        if self.near is not None and not self.near.serves and not self._matrix.held:
+            self._hold()
         snapshot = self._snapshot
         wanted = asking.parse(query, filters)
         if snapshot is None or not len(snapshot.ids) or k < 1:
@@ -261,8 +303,14 @@ class Index:
         )
 
     def _view(self, ids: "Array") -> View:
-        exact = self._matrix.view(len(ids))
-        return exact if self.near is None else NearView(self.near, exact, ids)
+        if self.near is None:
+            assert isinstance(self._matrix, Matrix)
+            return self._matrix.view(len(ids))
+        if isinstance(self._matrix, Matrix):
+            return NearView(self.near, self._matrix.view(len(ids)), ids)
+        # Of this model's shelf, also when another model serves by then: a search ends as it began.
+        dimensions = self._embedder.dimensions
+        return NearView(self.near, Stored(ids, partial(self._load, self._shelf, dimensions), dimensions), ids)
 
     def _segments(self, db: "apsw.Connection") -> tuple[list[segment.Segment], list[segment.Segment]]:
         """All segments, of chunks and of documents; only new ones are read."""

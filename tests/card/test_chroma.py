@@ -15,11 +15,11 @@ import pytest
 
 from bench.household import Household, questions
 from engine.server_address import UNDERSTOOD
-from retrieval import nearest
+from retrieval import near_view
 from retrieval.chroma import InMemory
 from retrieval.embed import Embedder
-from retrieval.nearest import Near
-from retrieval.vectors import Exact
+from retrieval.near import Near
+from retrieval.vectors import Exact, Stored
 from tests.ui.test_command import ROOT, Person
 
 PAPERS = ROOT / "sample_corpus" / "papers"
@@ -191,12 +191,13 @@ def test_all_of_the_samples_questions_are_answered_the_same(monkeypatch):
     """With so few neighbours asked for that what is near, and not what there is, decides."""
     house = Household(Embedder())
     exact = [answered(house, each["question"]) for each in questions()]
-    monkeypatch.setattr(nearest, "_NEAREST", 40)
-    monkeypatch.setattr(nearest, "_ENOUGH", 1)
+    monkeypatch.setattr(near_view, "_NEAREST", 40)
+    monkeypatch.setattr(near_view, "_ENOUGH", 1)
     house.index.use(lambda model: Near(InMemory(), dimensions=384, key=os.urandom(32), load=house.index.load))
     try:
         wait(lambda: house.index.near.serves)
-        monkeypatch.setattr(Exact, "cosines", None)  # nothing is compared with all
+        for each in (Exact, Stored):
+            monkeypatch.setattr(each, "cosines", None)  # nothing is compared with all
         assert [answered(house, each["question"]) for each in questions()] == exact
     finally:
         house.index.use(None)

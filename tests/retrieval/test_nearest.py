@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval import nearest
+from retrieval import near as keeping
+from retrieval import near_view
 from retrieval.index import Index
-from retrieval.nearest import ID_BYTES, Near, NearestError, Opaque
-from retrieval.vectors import Exact
+from retrieval.near import Near
+from retrieval.nearest import ID_BYTES, NearestError
+from retrieval.opaque import Opaque
+from retrieval.vectors import Exact, Stored
 
 TOWNS = ("Arden", "Bristol", "Corby", "Durham", "Ely", "Fowey", "Goole", "Hexham")
 ASKED = ("animals with stripes", "zebras in Durham", "who bakes bread", "the bakery of Goole")
@@ -98,10 +101,10 @@ def town(store):
 @pytest.fixture
 def near(town, brute, monkeypatch):
     """The town asked through the other index, which is looked at often and asked for few."""
-    monkeypatch.setattr(nearest, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(nearest, "_RETRY_SECONDS", (0.02, 0.1))
-    monkeypatch.setattr(nearest, "_NEAREST", 6)
-    monkeypatch.setattr(nearest, "_ENOUGH", 1)
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(keeping, "_RETRY_SECONDS", (0.02, 0.1))
+    monkeypatch.setattr(near_view, "_NEAREST", 6)
+    monkeypatch.setattr(near_view, "_ENOUGH", 1)
     key = os.urandom(32)
     town.index.use(lambda model: Near(brute, dimensions=model.dimensions, key=key, load=town.index.load))
     wait(lambda: town.index.near.serves)
@@ -123,7 +126,8 @@ def found(index, asked):
 def exactly(town, asked):
     other = Index(town, town.embedder)
     snapshot = town.index._snapshot
-    other._snapshot = replace(snapshot, vectors=town.index._matrix.view(len(snapshot.ids)))
+    every = town.index._filled(town.db, snapshot).view(len(snapshot.ids))
+    other._snapshot = replace(snapshot, vectors=every)
     return found(other, asked)
 
 
@@ -137,6 +141,7 @@ def same(town):
 def test_it_gives_the_passages_that_exact_search_gives(town, near, brute, monkeypatch):
     with monkeypatch.context() as alone:
         alone.setattr(Exact, "cosines", None)  # not by comparing all
+        alone.setattr(Stored, "cosines", None)
         for asked in ASKED:
             assert found(town.index, asked)
     same(town)
@@ -243,6 +248,54 @@ def test_what_is_new_is_found_before_it_is_there(town, near, brute):
     wait(lambda: near.serves and near.status()["to_add"] == 0)
     assert town.found("squid in a tank")[0] == "Ilkley.txt"
     assert len(brute.held_now) == 2 * len(TOWNS) + 1
+
+
+def test_all_vectors_are_in_memory_only_while_the_other_index_cannot_be_asked(town, near, brute):
+    wait(lambda: not town.index._matrix.held)
+    same(town)
+    chunks = town.remove("Durham.txt")
+    town.put("Ilkley.txt", "The aquarium of Ilkley shows an octopus.")
+    assert town.found("squid in a tank")[0] == "Ilkley.txt"
+    assert not town.index._matrix.held
+    brute.fails = "is down"
+    same(town)  # the first question reads them, the second keeps them
+    same(town)
+    assert town.index._matrix.held
+    assert not town.index._snapshot.vectors.rows(np.searchsorted(town.index._snapshot.ids, list(chunks))).any()
+    assert town.found("squid in a tank")[0] == "Ilkley.txt"
+    brute.fails = ""
+    wait(lambda: not town.index._matrix.held)
+    same(town)
+
+
+def test_a_vault_that_is_opened_with_another_index_needs_none_in_memory_and_loses_nothing_there(town, near, brute):
+    """What is at a server already is not taken for too much before it is known what there is."""
+    there = dict(brute.held_now)
+    opened = Index(town, town.embedder)
+    opened.use(town.index._make)
+    opened.refresh()
+    try:
+        wait(lambda: opened.near.serves)
+        assert not opened._matrix.held
+        assert brute.held_now == there
+        assert [each[:1] for each in found(opened, ASKED[0])] == [each[:1] for each in exactly(town, ASKED[0])]
+        assert not opened._matrix.held
+    finally:
+        opened.use(None)
+    assert opened._matrix.held
+    assert [each[:1] for each in found(opened, ASKED[0])] == [each[:1] for each in exactly(town, ASKED[0])]
+
+
+def test_vectors_read_from_the_vault_are_those_in_memory(town, near):
+    snapshot = town.index._snapshot
+    every = town.index._filled(town.db, snapshot).view(len(snapshot.ids))
+    wait(lambda: not town.index._matrix.held)
+    stored = town.index._snapshot.vectors
+    for places in ([], [3], [5, 1, 5, 0], np.arange(len(snapshot.ids))[::-1]):
+        assert np.array_equal(stored.rows(places), every.rows(places))
+    town.db.execute("DELETE FROM vector WHERE chunk = ?", (int(snapshot.ids[4]),))
+    assert not stored.rows([3, 4])[1].any()
+    assert stored.rows([3, 4])[0].any()
 
 
 def test_a_filter_that_leaves_little_asks_nobody(town, near, brute):

@@ -142,7 +142,8 @@ def readable(folder: Path | None, vectors: np.ndarray) -> int | None:
 @contextlib.contextmanager
 def server() -> Iterator[tuple[Any, list[int], Path]]:
     """`chroma run`, a connector, and this process as the engine's side."""
-    from engine.connector import AtServer, Connector
+    from engine.at_server import AtServer, Line
+    from engine.connector import Connector
     from engine.server_address import Address
 
     with (
@@ -165,7 +166,7 @@ def server() -> Iterator[tuple[Any, list[int], Path]]:
                         connector.dialing = 0
 
                 threading.Thread(target=listen, daemon=True).start()
-                yield AtServer(line, f"127.0.0.1:{port}", "a" * 16, "b" * 16), [running.pid], Path(name)
+                yield AtServer(Line(line), f"127.0.0.1:{port}", "a" * 16, "b" * 16), [running.pid], Path(name)
             finally:
                 connector.close()
                 running.kill()

@@ -9,11 +9,13 @@ import os
 import re
 import socket
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 from engine import connector, lock
 from engine.chroma_http import Server
+from engine.connector_frames import receive, send
 from engine.server_address import Address
 from retrieval.nearest import NearestError
 from vault.errors import StrongroomError
@@ -31,19 +33,29 @@ def run(engine: socket.socket, launcher: socket.socket, address: Address) -> Non
     certificates = ssl.create_default_context() if address.scheme == "https" else None
     lock.limit_files(readable=lock.program_folders(), writable=[Path(os.devnull)])
     serving.hide_messages()
-    lock.lock("connector")
+    report = lock.lock("connector")
     server = Server(str(address), address.host, lambda: _connection(launcher, address, certificates))
     with contextlib.suppress(OSError):
-        while (frame := connector.receive(engine)) is not None:
+        while (frame := receive(engine)) is not None:
             header, ids, body = frame
             number = header.get("n")
             try:
-                found, listed = _do(server, header, ids, body)
-                connector.send(engine, {**found, "n": number, "done": True}, listed)
+                found, listed = _held(report) if header["do"] == "lock" else _do(server, header, ids, body)
+                send(engine, {**found, "n": number, "done": True}, listed)
             except (ValueError, KeyError, TypeError):
-                connector.send(engine, {"n": number, "done": False, "message": "that is no request", "hint": ""})
+                send(engine, {"n": number, "done": False, "message": "that is no request", "hint": ""})
             except StrongroomError as error:
-                connector.send(engine, {"n": number, "done": False, "message": error.message, "hint": error.hint})
+                send(engine, {"n": number, "done": False, "message": error.message, "hint": error.hint})
+
+
+def _held(report: lock.Report) -> tuple[dict[str, Any], list[bytes]]:
+    """What holds this process, tried once more."""
+    said = {**report.to_json(), "pid": os.getpid(), "at": time.time(), "failed": ""}
+    try:
+        said["refused"] = list(lock.probe())
+    except lock.LockError as error:
+        said["failed"] = error.message
+    return {"report": said}, []
 
 
 def _do(server: Server, header: dict[str, Any], ids: list[bytes], body: bytes) -> tuple[dict[str, Any], list[bytes]]:

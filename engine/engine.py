@@ -40,7 +40,7 @@ from vault.keys import KdfCost, as_keyring
 from vault.vault import HEADER_NAME, Vault
 
 if TYPE_CHECKING:
-    from engine.connector import Elsewhere
+    from engine.at_server import Elsewhere
 
 Notify = Callable[[str, Mapping[str, Any]], None]
 

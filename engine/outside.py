@@ -22,10 +22,11 @@ class Seen:
 
 
 def commands(pids: Mapping[str, int], *, port: int | None, vault: Path, database: Path) -> list[Seen]:
-    """The commands for the processes that run (`engine`, `page`, `zygote`, `writer`) and the vault's files."""
+    """The commands for the processes that run (`engine`, `page`, `zygote`, `writer`, `connector`) and the vault's
+    files."""
     ours = {name: pid for name, pid in pids.items() if pid}
     found = [each for name, pid in ours.items() for each in _of_process(name, pid)]
-    every = ",".join(str(pid) for name, pid in ours.items() if name != "page")
+    every = ",".join(str(pid) for name, pid in ours.items() if name not in ("page", "connector"))
     if every:
         found.append(
             Seen(
@@ -33,6 +34,15 @@ def commands(pids: Mapping[str, int], *, port: int | None, vault: Path, database
                 "nothing that reads documents has a connection to any network",
                 f"{ROOT}lsof -nP -a -p {every} -i",
                 "nothing",
+            )
+        )
+    if "connector" in ours:
+        found.append(
+            Seen(
+                "connector",
+                "it is connected with the server that you named in a terminal, and with nothing else",
+                f"{ROOT}lsof -nP -a -p {ours['connector']} -i",
+                "one line, with that server's address behind the arrow",
             )
         )
     if port and "page" in ours:

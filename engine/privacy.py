@@ -39,6 +39,10 @@ def protection(engine: Engine, *, check: bool = False) -> dict[str, Any]:
     if check:
         _check(engine)
     held = {name: dict(report) for name, report in engine.held.items()}
+    line = engine.elsewhere.line if engine.elsewhere else None
+    connector = line.held(check=check) if line else None
+    if connector is not None:
+        held["connector"] = connector
     model = engine.answering.held()
     if model is not None:
         # Checked by itself when it was locked, which it was before it read a byte of the model.

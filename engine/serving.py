@@ -26,7 +26,7 @@ from engine.zygote import Zygote
 from vault.errors import StrongroomError
 
 if TYPE_CHECKING:
-    from engine.connector import Elsewhere
+    from engine.at_server import Elsewhere
     from engine.engine import Engine
 
 _LOOK_SECONDS = 0.1  # between two looks at whether a backup has been put in its place
@@ -83,7 +83,10 @@ def run_engine(  # noqa: PLR0917 - what one process is given
         engine.held["zygote"] = {**zygote.report(), "pid": zygote.pid, "at": time.time()}
         from engine.methods import METHODS
 
-        line.ask({"ready": True})
+        try:
+            line.ask({"ready": True})
+        except StrongroomError:  # the launcher ends this life, or has ended, before it began
+            return
         protocol.serve(listener, connections, {**METHODS, **_more(line)}, engine, engine.ended)
         with contextlib.suppress(StrongroomError):  # it may be the launcher who ends us
             line.ask({"ending": True})

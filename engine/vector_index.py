@@ -108,7 +108,7 @@ def _in_memory(index: "Index", embedder: "Embedder") -> "Near":
 
 
 def _at_server(vault: "Vault", index: "Index", elsewhere: Any, embedder: "Embedder") -> "Near":
-    from engine.connector import AtServer
+    from engine.at_server import AtServer
 
     key = vault.derived_key(_PURPOSE)
 

@@ -18,6 +18,10 @@ _PROCESSES = {
     "zygote": ("Parsers' starter", "Starts one process for each file that is read. Opens nothing of yours itself."),
     "worker": ("Parser", "One for each file, then gone. Has that one open file, no key and no other file."),
     "writer": ("Model", "Writes answers. Has the model's file and what is asked of it, nothing else."),
+    "connector": (
+        "Connector",
+        "Carries vectors to the server that you named. Has no key, no text and no file of yours.",
+    ),
 }
 """in the order in which they are shown"""
 _RECEIPTS = 5
@@ -44,11 +48,12 @@ def show() -> None:
 
 
 def _summary(held: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    failed = [each for each in held.values() if each.get("failed")]
+    apart = {name: each for name, each in held.items() if name != "connector"}  # which has one connection, as chosen
+    failed = [each for each in apart.values() if each.get("failed")]
     last = min((float(each["at"]) for each in held.values() if each.get("at")), default=0.0)
     minutes = float(found["auto_lock_minutes"])
     pairs = [
-        (f"{len(held) - len(failed)} of {len(held)}", "processes kept from every network"),
+        (f"{len(apart) - len(failed)} of {len(apart)}", "processes kept from every network"),
         (moment(last), "last check of all"),
         (f"{minutes:g} min" if minutes else "never", "unused, until it locks itself"),
         (str(len(found["backups"])), "backup known" if len(found["backups"]) == 1 else "backups known"),

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import connector, server_address
-from engine.connector import AtServer, Connector
+from engine import at_server, server_address
+from engine.at_server import AtServer, Line
+from engine.connector import Connector
+from engine.connector_frames import receive, send
 from retrieval.nearest import NearestError
 
 OURS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -87,7 +90,7 @@ def connected(port, *, dialing=True):
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        yield AtServer(line, f"127.0.0.1:{port}", "a" * 16, "b" * 16), running
+        yield AtServer(Line(line), f"127.0.0.1:{port}", "a" * 16, "b" * 16), running
     finally:
         ended.set()
         listener.join(10)
@@ -156,7 +159,7 @@ def test_a_server_that_is_not_there_is_said_not_to_be():
 
 
 def test_a_slow_server_is_given_up_on_and_its_late_answer_is_not_taken_for_another(server, monkeypatch):
-    monkeypatch.setattr(connector, "_QUERY_SECONDS", 0.5)
+    monkeypatch.setattr(at_server, "_QUERY_SECONDS", 0.5)
     with connected(server.server_port) as (index, _):
         index.open(4)
         quick = server.told[f"{OURS}/{UUID}/query"]
@@ -203,11 +206,60 @@ def test_without_somebody_who_connects_it_says_so(server, monkeypatch):
 )
 def test_what_the_engine_may_not_ask_for_is_refused(server, header, ids, vectors):
     with connected(server.server_port) as (index, _):
-        line = index._line
-        connector.send(line, {"n": 1, **header}, [bytes(16)] * ids, vectors)
-        answer, _, _ = connector.receive(line)
+        line = index._line._socket
+        send(line, {"n": 1, **header}, [bytes(16)] * ids, vectors)
+        answer, _, _ = receive(line)
         assert answer == {"n": 1, "done": False, "message": "that is no request", "hint": "", "ids": 0, "bytes": 0}
     assert server.heard == []
+
+
+def test_it_says_what_holds_it_and_tries_it_again_when_it_is_asked(server):
+    with connected(server.server_port) as (index, running):
+        report = index._line.held(check=False)
+        assert report["profile"] == "connector"
+        assert report["pid"] == running.pid
+        assert report["failed"] == ""
+        assert {"internet socket", "connect", "run a program", "io_uring"} <= set(report["refused"])
+        assert index._line.held(check=False) == report
+        again = index._line.held(check=True)
+        assert again["at"] > report["at"]
+        assert {**again, "at": 0} == {**report, "at": 0}
+    assert server.heard == []
+
+
+def test_a_connector_that_has_ended_is_not_said_to_be_locked(server):
+    with connected(server.server_port) as (index, running):
+        before = index._line.held(check=True)
+        os.kill(running.pid, signal.SIGKILL)
+        after = index._line.held(check=True)
+        assert after["failed"].startswith("the connector has ended")
+        assert after["refused"] == before["refused"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, {}, [], {"profile": "connector"}, {"refused": [{}]}, {"refused": ["x"] * 200}, {"pid": "<b>"}, {"more": 1},
+     {"profile": "engine"}],
+)  # fmt: skip
+def test_a_report_that_is_none_is_not_shown(said):
+    whole = {"profile": "connector", "system": "linux", "landlock": 4, "experimental": False, "refused": ["connect"],
+             "missing": [], "pid": 7, "at": 1.5, "failed": ""}  # fmt: skip
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+
+        def answer(report):
+            header, _, _ = receive(theirs)
+            send(theirs, {"n": header["n"], "done": True, "report": report})
+
+        for report in (whole, {**whole, **said} if said and said != {"profile": "connector"} else said):
+            threading.Thread(target=answer, args=(report,), daemon=True).start()
+            line = Line(ours)
+            shown = line.held(check=True)
+            if report is whole:
+                assert shown == whole
+        assert shown["failed"] == "the connector reports no lock"
+        assert shown["pid"] == 0
+        assert shown["refused"] == []
 
 
 def test_it_ends_with_the_engine(server):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import launcher, rendezvous
+from engine import life, rendezvous, wishes
 from engine.client import EngineGoneError, connect
 from vault.errors import LockedError, StrongroomError
 
@@ -312,9 +312,9 @@ def test_an_engine_cannot_make_the_launcher_wait_or_fall(said):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(said)
-        life = launcher._Life(0, 0, None, ours, None)
+        told = life.Life(0, 0, None, ours, None, None)
         heard = []
-        reader = threading.Thread(target=lambda: heard.append(launcher._listen(None, life)), daemon=True)
+        reader = threading.Thread(target=lambda: heard.append(wishes.listen(None, told)), daemon=True)
         reader.start()
         reader.join(20)
         assert heard == [True]

@@ -8,6 +8,7 @@ compared now is each file with its line in RECORD (PEP 376), written at that tim
 import base64
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -64,23 +65,35 @@ def applicable(pinned: list[sbom.Pin]) -> list[sbom.Pin]:
 def versions() -> Found:
     """Compare the installed packages with the list of parts."""
     listed = sbom.read()
-    pinned = {each.name: each for each in applicable(sbom.pinned(listed))}
     there = here()
-    extras = {each.extra for each in pinned.values() if each.extra and not each.builds and each.name in there}
+    pinned: dict[str, list[sbom.Pin]] = {}
+    for pin in applicable(sbom.pinned(listed)):
+        pinned.setdefault(pin.name, []).append(pin)
+    extras = {pinned[name][0].extra for name in sbom.asked_by_name(listed) if name in pinned and name in there}
+    asked = _asked(there)
     right, other, missing = [], [], []
-    for name, pin in sorted(pinned.items()):
-        if pin.builds:
+    for name, pins in sorted(pinned.items()):
+        if pins[0].builds:
             continue
         if name not in there:
-            if not pin.extra or pin.extra in extras:
+            # Of an extra that is there only what something installed asks for: a torch for processors needs no more.
+            if not pins[0].extra or (name in asked and extras & set(pins[0].extra.split())):
                 missing.append(name)
-        elif there[name].version != pin.version:
-            other.append(f"{name} {there[name].version}, pinned is {pin.version}")
+        elif there[name].version not in [each.version for each in pins]:
+            other.append(f"{name} {there[name].version}, pinned is {' or '.join(each.version for each in pins)}")
         else:
             right.append(name)
-    unasked = sorted(set(there) - set(pinned) - {"strongroom", "pip"})
-    calling_out = [each for each in sbom.left_out(listed) if each in there]
+    # An engine may ask for what is left out elsewhere; then it is one of that engine's parts.
+    own = {name for name, pins in pinned.items() if not pins[0].extra or extras & set(pins[0].extra.split())}
+    unasked = sorted(set(there) - own - {"strongroom", "pip"} - {name for name in pinned if pinned[name][0].builds})
+    calling_out = [each for each in sbom.left_out(listed) if each in unasked]
     return Found(tuple(right), tuple(other), tuple(missing), tuple(unasked), tuple(calling_out))
+
+
+def _asked(there: dict[str, Distribution]) -> set[str]:
+    """What the installed packages ask for by themselves, on this system or another."""
+    asked = {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0] for one in there.values() for each in one.requires or ()}
+    return {sbom.normal(each) for each in asked}
 
 
 def files(names: tuple[str, ...]) -> Files:

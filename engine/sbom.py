@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 FILE = Path(__file__).with_name("sbom.cdx.json")
 _PREFIX = "strongroom:"
@@ -26,7 +27,7 @@ class Pin:
     hashes: tuple[str, ...]
     """SHA-256 of its files, hex; one of them is what is installed"""
     extra: str = ""
-    """the extra that asks for it, empty for what is always there"""
+    """the extras that ask for it, by spaces; empty for what is always there"""
     marker: str = ""
     """PEP 508: on which systems"""
     licence: str = ""
@@ -37,7 +38,7 @@ class Pin:
     @property
     def purl(self) -> str:
         """The package's name everywhere: https://github.com/package-url/purl-spec."""
-        return f"pkg:pypi/{self.name}@{self.version}"
+        return f"pkg:pypi/{self.name}@{quote(self.version, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +204,11 @@ def left_out(found: Mapping[str, Any]) -> list[str]:
     """The packages that are never installed, though others ask for them."""
     rows = {one["name"]: str(one["value"]) for one in found["metadata"]["properties"]}
     return rows[f"{_PREFIX}left-out"].split()
+
+
+def asked_by_name(found: Mapping[str, Any]) -> list[str]:
+    """The packages that the program itself asks for, with all its extras."""
+    own = found["metadata"]["component"]["bom-ref"]
+    named = {each["bom-ref"]: str(each["name"]) for each in found["components"] if each["type"] == "library"}
+    rows = {each["ref"]: each.get("dependsOn", ()) for each in found["dependencies"]}
+    return [named[each] for each in rows[own] if each in named]

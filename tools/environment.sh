@@ -76,14 +76,12 @@ install_llm() {
         || fail "$compiled could not be compiled" "the message above says why; Strongroom works without it"
 }
 
-# torch for processors, of which PyTorch's own index has a build for Linux. On a Mac the pinned one is that already.
-torch_for_processors=torch==2.13.0+cpu
-
+# torch for processors: PyTorch's own index has that build for Linux. On a Mac the pinned one is that already.
 install_torch() {
     torch=${TORCH:-}
     if [ "$torch" = cpu ]; then
         if [ "$(uname -s)" = Darwin ]; then return; fi
-        torch=$torch_for_processors
+        torch=$(cat tools/torch-cpu.txt)
     fi
     if [ -z "$torch" ] || has_torch; then return; fi
     wanted=$(mktemp)

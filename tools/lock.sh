@@ -63,6 +63,14 @@ for extra in sentence-transformers chroma unstructured; do
     doors "$extra" --constraint requirements.txt --constraint requirements-card.txt
 done
 
+# Which of them asks for which, for the list of parts: it is written in an environment that has none of them.
+{
+    echo "# Written by tools/lock.sh (make lock); do not edit. Under each package: what asks for it"
+    "$work/env/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-header --annotate \
+        --annotation-style split --excludes tools/left-out-card.txt --only-binary :all: --no-binary langdetect \
+        --constraint requirements.txt --constraint requirements-card.txt pyproject.toml --extra card
+} > tools/asked-for-card.txt
+
 # Every supported system must find a ready-built file for every package but the one that is compiled. (OpenVINO's for
 # ARM asks for glibc 2.35: Debian 12, Ubuntu 22.04. It has none for Macs with Intel's processors.)
 sed '/^llama-cpp-python==/,/--hash=[^\\]*$/d' requirements-llm.txt > "$work/llm-wheels.txt"

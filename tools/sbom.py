@@ -6,6 +6,7 @@ Run it in the environment of the tests, in which every pinned package is install
 libraries lie inside of it, is read there. `--check` only says whether the file is as it would be written.
 """
 
+import functools
 import json
 import re
 import sys
@@ -19,6 +20,8 @@ sys.path.insert(0, str(ROOT))
 from engine import sbom  # noqa: E402 - the folder above is put on the path first
 
 FILES = {"requirements.txt": "", "requirements-llm.txt": "llm", "requirements-ocr.txt": "ocr"}
+DOORS = ("sentence-transformers", "chroma", "unstructured")  # extras that are not in the environment of the tests
+FILES |= {f"requirements-{each}.txt": each for each in DOORS}
 BUILDS = ("setuptools", "scikit-build-core", "pathspec")  # pathspec: what scikit-build-core asks for
 
 
@@ -32,18 +35,53 @@ def main() -> None:
 def made():
     """The list as it has to be."""
     described = licences((ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8"))
-    pinned = []
+    pinned = {}
     for file, extra in FILES.items():
         for pin in sbom.pins((ROOT / file).read_text(encoding="utf-8"), extra):
             does, licence = described.get(pin.name, ("", ""))
-            builds = pin.name in BUILDS
-            pinned.append(sbom.Pin(pin.name, pin.version, pin.hashes, pin.extra, pin.marker, licence, does, builds))
+            extras, marker = pin.extra, pin.marker
+            if before := pinned.get((pin.name, pin.version)):  # the same part, for another extra as well
+                extras = f"{before.extra} {pin.extra}"
+                marker = marker if marker == before.marker else f"({before.marker}) or ({marker})"
+            pinned[pin.name, pin.version] = sbom.Pin(
+                pin.name, pin.version, pin.hashes, extras, marker, licence, does, pin.name in BUILDS
+            )
+    pins = [*pinned.values(), torch_for_processors(*described["torch"])]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = project["dependencies"] + [
-        each for extra in ("llm", "ocr") for each in project["optional-dependencies"][extra]
+        each for extra in ("llm", "ocr", *DOORS) for each in project["optional-dependencies"][extra]
     ]
-    needs = {"strongroom": [named(each) for each in asked], **{pin.name: needed(pin.name) for pin in pinned}}
-    return sbom.bill(project["version"], pinned, inside(), needs=needs, model=model(), left_out=left_out())
+    behind_doors = asked_for()
+    needs = {"strongroom": [named(each) for each in asked]}
+    for pin in pins:
+        needs[pin.name] = [*needed(pin.name), *behind_doors.get(pin.name, [])]
+    return sbom.bill(project["version"], pins, inside(), needs=needs, model=model(), left_out=left_out())
+
+
+def torch_for_processors(does, licence):
+    """The build that `TORCH=cpu` installs in place of the pinned one. Only PyTorch's own index has it, and which hashes
+    its files have there is not pinned."""
+    name, version = (ROOT / "tools" / "torch-cpu.txt").read_text(encoding="utf-8").strip().split("==")
+    return sbom.Pin(name, version, (), "sentence-transformers", "sys_platform == 'linux'", licence, does)
+
+
+@functools.cache
+def elsewhere():
+    """Packages that only the engines behind the doors ask for: whether they are here makes no difference to the list."""
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in FILES}
+    doors = {pin.name for file, text in texts.items() if FILES[file] in DOORS for pin in sbom.pins(text)}
+    return doors - {pin.name for file, text in texts.items() if FILES[file] not in DOORS for pin in sbom.pins(text)}
+
+
+def asked_for():
+    """Package → what it asks for, of those behind the doors, from what tools/lock.sh wrote."""
+    found, name = {}, ""
+    for line in (ROOT / "tools" / "asked-for-card.txt").read_text(encoding="utf-8").splitlines():
+        if pinned := re.match(r"([A-Za-z0-9._-]+)==", line):
+            name = sbom.normal(pinned[1])
+        elif asks := re.fullmatch(r" +#(?: via)? +([A-Za-z0-9][A-Za-z0-9._-]*)", line):
+            found.setdefault(sbom.normal(asks[1]), []).append(name)
+    return found
 
 
 def named(requirement):
@@ -52,9 +90,9 @@ def named(requirement):
 
 
 def needed(name):
-    """What an installed package asks for by itself, on any system; of one that is not here (on another system only), or
-    that only builds and need not be here, nothing is told."""
-    if name in BUILDS:
+    """What an installed package asks for by itself, on any system; of one that is not here (on another system only, or of
+    an extra that the tests do not have), or that only builds and need not be here, nothing is told."""
+    if name in BUILDS or name in elsewhere():
         return []
     try:
         asked = requires(name) or []
@@ -74,7 +112,8 @@ def licences(page):
                 columns = cells
             elif columns and "licence" in columns and len(cells) == len(columns) and re.fullmatch(r"[\w.-]+", cells[0]):
                 row = dict(zip(columns, cells, strict=True))
-                found[sbom.normal(cells[0])] = (row.get("what for", ""), row["licence"])
+                # The first table that has it: in a later one stands what else asks for it.
+                found.setdefault(sbom.normal(cells[0]), (row.get("what for", ""), row["licence"]))
     return found
 
 
@@ -104,9 +143,10 @@ def model():
 
 
 def left_out():
-    """The packages of tools/left-out.txt."""
-    lines = (ROOT / "tools" / "left-out.txt").read_text(encoding="utf-8").splitlines()
-    return [name for line in lines if (name := line.partition("#")[0].strip())]
+    """The packages of tools/left-out.txt, and those that the engines behind the doors would bring."""
+    files = ("left-out.txt", "left-out-card.txt")
+    lines = [line for each in files for line in (ROOT / "tools" / each).read_text(encoding="utf-8").splitlines()]
+    return sorted({name for line in lines if (name := line.partition("#")[0].strip())})
 
 
 if __name__ == "__main__":

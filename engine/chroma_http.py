@@ -6,13 +6,15 @@ with Chroma 1.5.9.
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import re
 import secrets
 import socket
 import struct
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from retrieval.chroma import CONFIGURATION, SYNC
@@ -33,11 +35,12 @@ _KNOWN = "1."  # of the interface, as /api/v2/version tells it
 class Server:
     """One Chroma server, and the collection of one vault's vectors in it. For one thread."""
 
-    def __init__(self, where: str, host: str, dial: Callable[[], socket.socket]) -> None:
-        """`where` is its address in words; `dial` raises NearestError."""
+    def __init__(self, where: str, host: str, dial: Callable[[], socket.socket], token: str = "") -> None:
+        """`where` is its address in words; `dial` raises NearestError; `token` goes along with every request."""
         self._where = f"the Chroma server at {where}"
         self._host = host
         self._dial = dial
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection: http.client.HTTPConnection | None = None
         self._collection = ""
         self._dimensions = 0
@@ -166,7 +169,8 @@ class Server:
             raise self._strange("list of ids")
         return [bytes.fromhex(each) for each in names if isinstance(each, str) and _HEX.match(each)]
 
-    def _ask(self, method: str, path: str, body: Any = None, *, seconds: float = _SECONDS) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, *, seconds: float = 0) -> Any:
+        seconds = seconds or _SECONDS
         fresh = self._connection is None
         try:
             return self._ask_once(method, path, body, seconds)
@@ -188,14 +192,20 @@ class Server:
             self._connection = http.client.HTTPConnection(self._host)
             self._connection.auto_open = 0
             self._connection.sock = self._dial()
-        self._connection.sock.settimeout(seconds)
         content = None if body is None else json.dumps(body).encode()
-        self._connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
-        response = self._connection.getresponse()
-        answer = response.read(_MOST_BYTES + 1)
+        kind = {"Content-Type": "application/json"} if content else {}
+        with _within(self._connection.sock, seconds):
+            self._connection.request(method, path, content, {**self._headers, **kind})
+            response = self._connection.getresponse()
+            answer = response.read(_MOST_BYTES + 1)
+            if response.length and len(answer) <= _MOST_BYTES:  # it would read half a number as a number
+                raise http.client.IncompleteRead(answer, response.length)
         if len(answer) > _MOST_BYTES:
             self.close()
-            raise NearestError(f"{self._where} answered with more than {_MOST_BYTES >> 20} MiB")
+            raise NearestError(f"{self._where} answered with more than {_MOST_BYTES >> 20} MiB", _HINT)
+        if response.status in (401, 403):
+            known = "does not accept the token" if self._headers else "wants to see a token"
+            raise NearestError(f"{self._where} {known}", "`strongroom vectors server ADDRESS --token-file FILE`")
         if response.status in (404, 410, 405) and self._collection == "":
             raise NearestError(f"{self._where} does not speak version 2 of Chroma's interface", _HINT)
         if response.status >= 300:
@@ -215,6 +225,31 @@ class Server:
 
 
 _HINT = "exact search stands in; Chroma 1.x is known to work"
+
+
+@contextlib.contextmanager
+def _within(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """Raise TimeoutError where something takes longer in all: a server that sends a byte now and then is slow too."""
+    connection.settimeout(seconds)
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below https, if there is any
+
+    watch = threading.Timer(seconds, cut)
+    watch.start()
+    try:
+        yield
+    except (http.client.HTTPException, OSError) as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        watch.cancel()
+    if late.is_set():
+        raise TimeoutError
 
 
 def _floats(vector: bytes) -> list[float]:

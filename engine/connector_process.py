@@ -1,6 +1,7 @@
 """The connector's process: locked, with a line to the engine, a line to the launcher, one connection to a server.
 
-It has no key, no document and no text, reads its own program and the system's certificates, and writes no file. What
+It has no key, no document and no text, reads its own program, the certificates and the server's token, and writes no
+file. What
 the engine sends is checked by its form, ids and vectors, before it goes on; what the server sends, likewise.
 """
 
@@ -13,9 +14,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine import connector, lock
+from engine import connector, lock, server_access
 from engine.chroma_http import Server
 from engine.connector_frames import receive, send
+from engine.server_access import Access
 from engine.server_address import Address
 from retrieval.nearest import NearestError
 from vault.errors import StrongroomError
@@ -24,17 +26,19 @@ _NAME = re.compile(r"[0-9a-f]{16}\Z")
 _MOST_DIMENSIONS = 16_384
 _MOST_ASKED = 10_000
 _DIAL_SECONDS = 15.0
+_GREET_SECONDS = 10.0  # for the beginning of an encrypted connection
 
 
 def run(engine: socket.socket, launcher: socket.socket, address: Address) -> None:
     """Be the connector, until the engine's line ends. Raises LockError."""
     from engine import serving
 
-    certificates = ssl.create_default_context() if address.scheme == "https" else None
+    access = _access(address)
     lock.limit_files(readable=lock.program_folders(), writable=[Path(os.devnull)])
     serving.hide_messages()
     report = lock.lock("connector")
-    server = Server(str(address), address.host, lambda: _connection(launcher, address, certificates))
+    token = access.token if isinstance(access, Access) else ""
+    server = Server(str(address), address.host, lambda: _connection(launcher, address, access), token)
     with contextlib.suppress(OSError):
         while (frame := receive(engine)) is not None:
             header, ids, body = frame
@@ -90,24 +94,45 @@ def _do(server: Server, header: dict[str, Any], ids: list[bytes], body: bytes) -
             raise ValueError("no such request")
 
 
-def _connection(launcher: socket.socket, address: Address, certificates: ssl.SSLContext | None) -> socket.socket:
+def _access(address: Address) -> Access | StrongroomError:
+    """What the server wants and has to show, or why it cannot be asked: the engine is told, at its first request."""
+    try:
+        return server_access.look(address)
+    except StrongroomError as error:
+        return error
+
+
+def _connection(launcher: socket.socket, address: Address, access: Access | StrongroomError) -> socket.socket:
     """A connection, asked for. Raises NearestError."""
     where = f"the Chroma server at {address}"
+    if isinstance(access, StrongroomError):
+        raise NearestError(f"{where} is not asked: {access.message}", access.hint)
     with contextlib.suppress(OSError):
         launcher.settimeout(_DIAL_SECONDS)
         launcher.sendall(connector.DIAL)
         said, descriptors, _, _ = socket.recv_fds(launcher, 256, 1)
         if said[:1] == connector.CONNECTED and descriptors:
-            connection = socket.socket(fileno=descriptors[0])
-            if certificates is None:
-                return connection
-            try:
-                return certificates.wrap_socket(connection, server_hostname=address.host)
-            except (ssl.SSLError, OSError) as error:
-                raise NearestError(f"{where} has no certificate that holds: {type(error).__name__}") from error
+            return _secured(socket.socket(fileno=descriptors[0]), where, address.host, access.certificates)
         if said[:1] == connector.NOT_CONNECTED:
             raise NearestError(f"{where} cannot be reached: {said[1:].decode(errors='replace')}", "is it running?")
     raise NearestError(f"{where} cannot be reached: nobody connects", "`strongroom open` or `serve` does")
+
+
+def _secured(connection: socket.socket, where: str, host: str, certificates: ssl.SSLContext | None) -> socket.socket:
+    """The connection, encrypted where it is https. Raises NearestError."""
+    if certificates is None:
+        return connection
+    connection.settimeout(_GREET_SECONDS)
+    try:
+        return certificates.wrap_socket(connection, server_hostname=host)
+    except ssl.SSLCertVerificationError as error:
+        reason, hint = f"its certificate does not hold: {error.verify_message}", "`--ca FILE` names who signed it"
+    except TimeoutError:
+        reason, hint = f"it did not greet within {_GREET_SECONDS:.0f} s", "is it an https server?"
+    except (ssl.SSLError, OSError) as error:
+        reason, hint = f"it does not speak https: {type(error).__name__}", "http://HOST:PORT, if it speaks that"
+    connection.close()
+    raise NearestError(f"{where} is not used: {reason}", hint)
 
 
 def _name(value: Any) -> str:

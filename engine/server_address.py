@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import landlock, rendezvous
@@ -40,6 +40,10 @@ class Address:
     host: str
     """a name or an IP address, without brackets"""
     port: int
+    token_file: str = ""
+    """the user's file with the token that the server wants to see, absolute; empty where it wants none"""
+    authority: str = ""
+    """the user's file with the certificate that signed the server's, absolute; empty: the system's certificates hold"""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -74,7 +78,8 @@ def write(config_folder: Path, vault_folder: Path, address: Address) -> None:
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"address": str(address), "understood": UNDERSTOOD}, file)
+        files = {"token_file": address.token_file, "authority": address.authority}
+        json.dump({"address": str(address), "understood": UNDERSTOOD, **files}, file)
     temporary.replace(target)
 
 
@@ -109,8 +114,12 @@ def read(config_folder: Path, vault_folder: Path, writable: Sequence[Path]) -> A
     except (ValueError, RecursionError) as error:
         raise AddressError(f"{there} holds no address", _ANEW) from error
     match found:
-        case {"understood": str(typed), "address": str(address)} if typed == UNDERSTOOD:
-            return parse(address)
+        case {"understood": str(typed), "address": str(address), **more} if typed == UNDERSTOOD:
+            token_file, authority = more.get("token_file", ""), more.get("authority", "")
+            if isinstance(token_file, str) and isinstance(authority, str):
+                found = replace(parse(address), token_file=token_file, authority=authority)
+                refuse_files(found, writable)
+                return found
     raise AddressError(f"{there} holds no address", _ANEW)
 
 
@@ -121,13 +130,21 @@ def refuse_reachable(config_folder: Path, writable: Sequence[Path]) -> None:
             "this system has no Landlock, so that nothing keeps an engine from naming an address itself",
             "vectors stay on this machine here: `strongroom vectors exact` or `chroma`",
         )
-    real = Path(os.path.realpath(config_folder))
+    _refuse_within(config_folder, f"the configuration folder {os.path.realpath(config_folder)}", writable)
+
+
+def refuse_files(address: Address, writable: Sequence[Path]) -> None:
+    """Raise AddressError where an engine could write the token or the certificate."""
+    for each in filter(None, (address.token_file, address.authority)):
+        _refuse_within(Path(each), each, writable)
+
+
+def _refuse_within(path: Path, what: str, writable: Sequence[Path]) -> None:
+    real = Path(os.path.realpath(path))
     for each in writable:
         folder = Path(os.path.realpath(each))
         if real.is_relative_to(folder):
-            raise AddressError(
-                f"the configuration folder {real} lies in {folder}, where an engine may write", "move one of the two"
-            )
+            raise AddressError(f"{what} lies in {folder}, where an engine may write", "move one of the two")
 
 
 _ANEW = "`strongroom vectors server ADDRESS` writes it anew"

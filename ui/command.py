@@ -118,6 +118,10 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "address", nargs="?", metavar="ADDRESS", help="of a server: http://HOST:PORT, https://HOST:PORT"
     )
+    parser.add_argument("--token-file", metavar="FILE", help="server: the file with the token that it wants to see")
+    parser.add_argument(
+        "--ca", metavar="FILE", help="server: what signed its certificate, where the system knows it not"
+    )
     _json(parser)
 
 

@@ -1,9 +1,11 @@
 """How near passages are found: strongroom vectors exact, chroma, server ADDRESS."""
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from engine import server_address, vaults
+from engine import server_access, server_address, vaults
 from ui import apart
 from ui.command_session import Given, engine, require_vault, running
 from ui.terminal import plain, say, say_json, tell
@@ -16,11 +18,14 @@ def vectors(given: Given, options: argparse.Namespace) -> int:
     """Choose an index, or say which one is used."""
     if options.address and options.index != "server":
         raise StrongroomError(f"{options.address!r} is one word too many", "`strongroom vectors server ADDRESS`")
+    if (options.token_file or options.ca) and options.index != "server":
+        raise StrongroomError("--token-file and --ca are a server's", "`strongroom vectors server ADDRESS`")
     match options.index:
         case None:
             return _show(given)
         case "server":
-            return _server(given, options.address or "")
+            found = server_address.parse(options.address or "")
+            return _server(given, replace(found, token_file=_file(options.token_file), authority=_file(options.ca)))
         case _:
             return _within(given, options.index)
 
@@ -78,17 +83,22 @@ def _use(given: Given, kind: str) -> dict[str, Any]:
         return found
 
 
-def _server(given: Given, text: str) -> int:
+def _file(name: str | None) -> str:
+    return str(Path(name).expanduser().absolute()) if name else ""
+
+
+def _server(given: Given, address: server_address.Address) -> int:
     """Let the vault's vectors go to a server, once its user typed that they understand."""
     require_vault(given)
-    address = server_address.parse(text)
+    server_access.look(address)
     writable = [*(each.path for each in vaults.beside(given.vault)), given.state]
     before = server_address.read(given.config, given.vault, writable)
-    if before is not None and before != address:
+    if before is not None and str(before) != str(address):
         raise StrongroomError(
             f"the vault's vectors are at {before}", "`strongroom vectors exact` deletes them there first"
         )
     server_address.refuse_reachable(given.config, writable)
+    server_address.refuse_files(address, writable)
     for each in warning(address):
         tell(plain(each))
     typed = given.keyboard.line(f"type `{server_address.UNDERSTOOD}` to go on: ")

@@ -1,11 +1,14 @@
 """Chroma behind the door of the vector index: in the engine's memory, and as a server that the user runs."""
 
 import contextlib
+import http.client
+import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -14,12 +17,14 @@ import numpy as np
 import pytest
 
 from bench.household import Household, questions
+from engine import server_address
 from engine.server_address import UNDERSTOOD
 from retrieval import near_view
 from retrieval.chroma import InMemory
 from retrieval.embed import Embedder
 from retrieval.near import Near
 from retrieval.vectors import Exact, Stored
+from tests.engine.chroma_like import Authority
 from tests.ui.test_command import ROOT, Person
 
 PAPERS = ROOT / "sample_corpus" / "papers"
@@ -105,15 +110,55 @@ def filled(tmp_path_factory):
     return person, [citations(person, each) for each in ASKED]
 
 
-def chosen(person, server):
-    code, screen = person.at_terminal("vectors", "server", server.address, typed=[UNDERSTOOD])
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """What stands before a Chroma server that is not to be everybody's: https, and a token."""
+
+    protocol_version = "HTTP/1.1"
+
+    def forward(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        shown = self.headers.get("Authorization", "")
+        self.server.seen.add(shown)
+        status, content = 401, b'{"error": "Unauthorized"}'
+        if shown == f"Bearer {self.server.token}":
+            onwards = http.client.HTTPConnection("127.0.0.1", self.server.onwards, timeout=60)
+            onwards.request(self.command, self.path, body or None, {"Content-Type": "application/json"})
+            answer = onwards.getresponse()
+            status, content = answer.status, answer.read()
+            onwards.close()
+        with contextlib.suppress(OSError):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = forward  # noqa: N815 - the library's names
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def behind_a_proxy(server, certificates, token):
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    made.onwards, made.token, made.seen = server.port, token, set()
+    made.socket = certificates.wrap_socket(made.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    try:
+        yield made
+    finally:
+        made.shutdown()
+        made.server_close()
+
+
+def chosen(person, address, *more):
+    code, screen = person.at_terminal("vectors", "server", address, *more, typed=[UNDERSTOOD])
     assert code == 0, screen
 
 
-def left(person):
-    done = person.run("vectors", "exact")
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    assert person.json("vectors")["chosen"] == "exact"
+def unchosen(person):
+    """Without its being left: what is there goes with the test, and to write over it takes many seconds."""
+    assert server_address.remove(person.home / ".config" / "strongroom", person.vault)
 
 
 def answered(house, question):
@@ -148,7 +193,7 @@ def until(person, wanted, seconds=90):
         found = person.json("vectors")
         if wanted(found):
             return found
-        time.sleep(0.5)
+        time.sleep(0.1)
     raise AssertionError(found)
 
 
@@ -177,7 +222,7 @@ def test_chroma_in_memory_gives_the_same_citations(filled):
 
 def test_a_server_gives_the_same_citations_and_keeps_nothing_when_it_is_left(filled, server):
     person, exact = filled
-    chosen(person, server)
+    chosen(person, server.address)
     with serving(person):
         found = until(person, lambda each: each["serving"] == "server")
         assert found["there"] == found["vectors"] == server.count() > 100
@@ -223,7 +268,7 @@ def test_a_purge_reaches_the_server_and_its_files(filled, server, tmp_path):
     paper = tmp_path / "papers" / "canary.txt"
     paper.parent.mkdir()
     paper.write_text("The lighthouse keeper's name is Ottoline Vavasour, and her boat is called Periwinkle.\n")
-    chosen(person, server)
+    chosen(person, server.address)
     try:
         with serving(person):
             person.ok("add", paper.parent, "--wait")
@@ -248,15 +293,15 @@ def test_a_purge_reaches_the_server_and_its_files(filled, server, tmp_path):
         assert b"Ottoline" not in text
         assert b"canary" not in text
     finally:
-        left(person)
+        unchosen(person)
 
 
-def test_a_purge_without_a_running_engine_reaches_the_server_too(filled, server, tmp_path):
+def test_without_a_running_engine_a_purge_reaches_the_server_and_it_can_be_left(filled, server, tmp_path):
     person, _ = filled
     paper = tmp_path / "papers" / "canary.txt"
     paper.parent.mkdir()
     paper.write_text("The ferryman's name is Barnaby Thistlewood, and his dog is called Marmalade.\n")
-    chosen(person, server)
+    chosen(person, server.address)
     try:
         with serving(person):
             person.ok("add", paper.parent, "--wait")
@@ -265,8 +310,11 @@ def test_a_purge_without_a_running_engine_reaches_the_server_too(filled, server,
         receipt = person.json("purge", paper, "--yes")
         assert receipt["confirmed"], receipt
         assert server.count() == there - 1
+        person.ok("vectors", "exact")
+        assert server.collections() == []
+        assert person.json("vectors")["chosen"] == "exact"
     finally:
-        left(person)
+        server_address.remove(person.home / ".config" / "strongroom", person.vault)
 
 
 def test_exact_search_stands_in_for_a_server_that_is_down_and_a_purge_is_not_confirmed(filled, server, tmp_path):
@@ -274,7 +322,7 @@ def test_exact_search_stands_in_for_a_server_that_is_down_and_a_purge_is_not_con
     paper = tmp_path / "papers" / "canary.txt"
     paper.parent.mkdir()
     paper.write_text("The organist's name is Philippa Gooseberry, and she plays on Thursdays.\n")
-    chosen(person, server)
+    chosen(person, server.address)
     try:
         with serving(person):
             person.ok("add", paper.parent, "--wait")
@@ -294,28 +342,67 @@ def test_exact_search_stands_in_for_a_server_that_is_down_and_a_purge_is_not_con
             assert server.count() == there - 1
             assert [citations(person, each) for each in ASKED] == exact
     finally:
-        left(person)
+        unchosen(person)
 
 
 def test_a_server_that_lost_everything_is_filled_again_and_one_of_other_vectors_is_not_used(filled, server):
     person, exact = filled
-    chosen(person, server)
+    chosen(person, server.address)
     try:
         with serving(person):
             there = until(person, lambda each: each["serving"] == "server")["there"]
             [collection] = server.collections()
             server.ask("DELETE", f"{COLLECTIONS}/{collection['name']}")
+            assert citations(person, ASKED[0]) == exact[0]  # which finds it out at once
             until(person, lambda each: each["lost"] and each["serving"] == "server")
             assert server.count() == there
             server.ask("DELETE", f"{COLLECTIONS}/{collection['name']}")
             made = server.ask("POST", COLLECTIONS, {"name": collection["name"]})
             server.ask("POST", f"{COLLECTIONS}/{made['id']}/add", {"ids": ["a"], "embeddings": [[1.0, 0.0, 0.0]]})
+            assert citations(person, ASKED[0]) == exact[0]
             found = until(person, lambda each: "with vectors of 3, not 384" in each["why"])
             assert found["serving"] == "exact"
             assert [citations(person, each) for each in ASKED] == exact
     finally:
         assert "its files still hold" in person.run("vectors", "exact").stderr  # it was never opened to be written over
         assert server.collections() == []
+
+
+def test_a_server_behind_https_that_wants_a_token_is_reached_with_it_and_not_without(filled, server, tmp_path):
+    person, exact = filled
+    token, authority = tmp_path / "token", Authority(tmp_path)
+    token.write_text("one-of-two\n")
+    token.chmod(0o600)
+    with behind_a_proxy(server, authority.server(), "two-of-two") as proxy:
+        address, files = f"https://localhost:{proxy.server_port}", ["--token-file", token, "--ca", authority.path]
+        chosen(person, address, *files)
+        try:
+            with serving(person):
+                found = until(person, lambda each: "does not accept the token" in each["why"])
+                assert found["serving"] == "exact"
+                assert "one-of-two" not in str(found)
+                assert citations(person, ASKED[0]) == exact[0]
+                assert server.collections() == []
+                proxy.token = "one-of-two"
+                found = until(person, lambda each: each["serving"] == "server")
+                assert found["address"] == address
+                assert found["there"] == found["vectors"] == server.count() > 100
+                assert [citations(person, each) for each in ASKED] == exact
+            assert proxy.seen == {"Bearer one-of-two"}
+        finally:
+            unchosen(person)
+        other = Authority(tmp_path, "somebody else")
+        chosen(person, address, "--token-file", token, "--ca", other.path)
+        try:
+            proxy.seen.clear()
+            with serving(person):
+                found = until(person, lambda each: "its certificate does not hold" in each["why"])
+                assert "--ca FILE" in found["hint"]
+                assert citations(person, ASKED[0]) == exact[0]
+            assert proxy.seen == set()
+        finally:
+            unchosen(person)
+    assert b"one-of-two" not in b"".join(each.read_bytes() for each in person.home.rglob("*") if each.is_file())
 
 
 def test_nothing_goes_anywhere_without_the_sentence(filled, server):

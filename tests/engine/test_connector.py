@@ -1,10 +1,6 @@
 """The connector: a real one, locked, in front of servers that behave well, badly, or not at all."""
 
-import contextlib
-import http.server
-import json
 import os
-import select
 import signal
 import socket
 import threading
@@ -14,95 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import at_server, server_address
-from engine.at_server import AtServer, Line
+from engine import at_server, chroma_http, server_address
+from engine.at_server import Line
 from engine.connector import Connector
 from engine.connector_frames import receive, send
 from retrieval.nearest import NearestError
-
-OURS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-UUID = "0b7a4f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"
-
-
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Chroma's interface as far as it is told to have it: what a path answers is in `server.told`."""
-
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or b"null")
-        if self.server.breaks:
-            self.server.breaks -= 1
-            self.close_connection = True
-            return
-        self.server.heard.append((self.command, self.path, body, dict(self.headers)))
-        status, value = self.server.told.get(self.path.partition("?")[0], (404, {}))
-        value = value(body) if callable(value) else value
-        content = value if isinstance(value, bytes) else json.dumps(value).encode()
-        with contextlib.suppress(OSError):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            if status == 302:
-                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-            self.end_headers()
-            self.wfile.write(content)
-
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the library's names
-
-    def log_message(self, *_):
-        pass
+from tests.engine.chroma_like import OURS, UUID, answering, connected, free_port, speaking
 
 
 @pytest.fixture
 def server():
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    made.heard = []
-    made.breaks = 0
-    made.told = {
-        "/api/v2/version": (200, "1.0.0"),
-        "/api/v2/pre-flight-checks": (200, {"max_batch_size": 100, "supports_base64_encoding": True}),
-        OURS: (200, lambda body: [] if body is None else {"id": UUID, "dimension": None}),
-        f"{OURS}/{UUID}/count": (200, 0),
-        f"{OURS}/{UUID}/upsert": (200, {}),
-        f"{OURS}/{UUID}/query": (200, lambda body: {"ids": [["ab" * 16, "no id", 7, "cd" * 16]]}),
-    }
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
-
-
-@contextlib.contextmanager
-def connected(port, *, dialing=True):
-    """A connector for an address, and somebody who connects when it asks."""
-    running, line = Connector.start(server_address.Address("http", "127.0.0.1", port))
-    ended = threading.Event()
-
-    def listen():
-        while dialing and not ended.is_set():
-            if select.select([running.line], [], [], 0.05)[0] and not running.heard():
-                return
-            if running.dialing:
-                with contextlib.suppress(ChildProcessError):
-                    running.ended(os.waitpid(running.dialing, 0)[0])
-
-    listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
-    try:
-        yield AtServer(Line(line), f"127.0.0.1:{port}", "a" * 16, "b" * 16), running
-    finally:
-        ended.set()
-        listener.join(10)
-        for pid in running.close():
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-        line.close()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    with answering() as made:
+        yield made
 
 
 def test_ids_and_vectors_go_over_and_nothing_else(server):
@@ -171,6 +90,109 @@ def test_a_slow_server_is_given_up_on_and_its_late_answer_is_not_taken_for_anoth
         server.told[f"{OURS}/{UUID}/query"] = quick
         time.sleep(1.5)
         assert index.nearest(np.ones(4, dtype=np.float32), 3) == [b"\xab" * 16, b"\xcd" * 16]
+
+
+def page(body, more=b""):
+    return b"HTTP/1.1 200 OK\r\n" + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def heard(connection):
+    connection.recv(1 << 16)
+
+
+def nothing(connection, ended):
+    ended.wait(20)
+
+
+def now_and_then(connection, ended):
+    heard(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while not ended.wait(0.05):
+        connection.sendall(b" ")
+
+
+def headers_without_end(connection, ended):
+    heard(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while not ended.wait(0.05):
+        connection.sendall(b"X: y\r\n")
+
+
+@pytest.mark.parametrize("say", [nothing, now_and_then, headers_without_end])
+def test_a_server_that_does_not_come_to_an_end_is_given_up_on(say, monkeypatch):
+    monkeypatch.setattr(chroma_http, "_SECONDS", 1.0)  # the connector is forked from here
+    with speaking(say) as port, connected(port) as (index, _):
+        for _ in range(2):  # and the connector is free for the next wish
+            began = time.monotonic()
+            with pytest.raises(NearestError, match=r"did not answer within 1 s|broke off"):
+                index.open(4)
+            assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"", "broke off"),
+        (b"\x00\xff" * 5_000, "broke off"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "broke off"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"1.0', "broke off"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "broke off"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", "broke off"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000 + b"\r\n", "broke off"),
+        (b"HTTP/1.1 one OK\r\n\r\n", "broke off"),
+        (page(b"\xff\xfe"), "sent no answer that can be read"),
+        (page(b"[" * 200_000), "sent no answer that can be read"),
+        (page(b"NaN"), "of another version than is known here"),
+        (page(b"1" * 5_000), "sent no answer that can be read"),
+        (page(b""), "of another version than is known here"),
+        (page(b"x" * (chroma_http._MOST_BYTES + 100)), "answered with more than 64 MiB"),
+    ],
+    ids=lambda each: str(each[:30] if isinstance(each, bytes) else each),
+)
+def test_a_server_that_sends_garbage_is_not_used_and_does_no_harm(said, why):
+    def say(connection, _ended):
+        heard(connection)
+        connection.sendall(said)
+
+    with speaking(say) as port, connected(port) as (index, running):
+        with pytest.raises(NearestError) as refused:
+            index.open(4)
+        assert why in refused.value.message
+        assert refused.value.hint
+        assert len(refused.value.message) < 200
+        assert index._line.held(check=True)["pid"] == running.pid  # it lives and hears
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], None, {"ids": None}, {"ids": []}, {"ids": [[], []]}, {"ids": "ab"}, {"ids": [{}]}, {"ids": [7]}, "ids"],
+)
+def test_neighbours_in_another_form_are_none(server, answer):
+    server.told[f"{OURS}/{UUID}/query"] = (200, lambda body: answer)
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        with pytest.raises(NearestError, match="that can be read"):
+            index.nearest(np.ones(4, dtype=np.float32), 3)
+
+
+def test_more_neighbours_than_were_asked_for_are_not_taken(server):
+    server.told[f"{OURS}/{UUID}/query"] = (200, lambda body: {"ids": [["ab" * 16] * 50_000]})
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        assert len(index.nearest(np.ones(4, dtype=np.float32), 3)) == 3
+
+
+def test_a_server_that_lost_its_collection_says_so_and_has_it_again_when_it_is_opened(server):
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        there = server.told.pop(f"{OURS}/{UUID}/count")
+        with pytest.raises(NearestError, match="refused with status 404"):
+            index.count()
+        with pytest.raises(NearestError, match="has no collection open"):
+            index.nearest(np.ones(4, dtype=np.float32), 3)
+        server.told[f"{OURS}/{UUID}/count"] = there
+        index.open(4)
+        assert index.count() == 0
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_again(server):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_what_was_written_is_read_by_the_vault_that_it_is_for(places, tmp_path):
     assert server_address.remove(config, vault)
     assert not server_address.remove(config, vault)
     assert server_address.read(config, vault, [vault, state]) is None
+
+
+def test_the_files_that_a_server_needs_are_written_down_by_their_paths(places, tmp_path):
+    config, vault, state = places
+    address = Address("https", "nas", 443, token_file=str(tmp_path / "token"), authority=str(tmp_path / "ca.pem"))
+    server_address.write(config, vault, address)
+    assert server_address.read(config, vault, [vault, state]) == address
+    for name in ("token_file", "authority"):
+        server_address.write(config, vault, replace(address, **{name: str(state / "written by an engine")}))
+        refused(places, "where an engine may write")
+    path = server_address.path(config, vault)
+    path.write_text(json.dumps({"address": "https://nas", "understood": UNDERSTOOD, "token_file": ["x"]}))
+    refused(places, "holds no address")
 
 
 def refused(places, why, writable=None):

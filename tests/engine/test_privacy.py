@@ -1,19 +1,23 @@
 """What the privacy screen is told: secrets since when, where backups went, what a purge left in them, ages of parts."""
 
 import datetime as dt
+import os
 import re
 import shutil
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from engine import components, looks, outside
+from engine.at_server import Elsewhere
 from engine.embedding import embedding
 from engine.engine import Engine
 from engine.erasing import purge
 from engine.keeping import appearance, backup, backup_forget, passwd, recovery, recovery_confirmed
 from engine.privacy import NOT_PROTECTED, privacy, protection, vaults_list
+from tests.engine.chroma_like import answering, connected
 from vault.errors import LockedError, StrongroomError
 from vault.keys import FLOOR
 
@@ -115,6 +119,27 @@ def test_nothing_of_it_is_told_while_the_vault_is_locked(engine):
         assert vaults_list(engine)["current"] == "vault"  # what the disk shows anyhow
     finally:
         engine.unlock(PASSPHRASE)
+
+
+def test_a_connector_is_among_those_that_are_shown_and_not_among_those_that_reach_nothing(engine):
+    with answering() as server, connected(server.server_port) as (index, connector):
+        engine.elsewhere = Elsewhere(index._line, "http://127.0.0.1:1")
+        try:
+            shown = privacy(engine)
+            report = shown["protection"]["connector"]
+            assert (report["profile"], report["pid"], report["failed"]) == ("connector", connector.pid, "")
+            assert "connect" in report["refused"]
+            of_it = [each for each in shown["commands"] if str(connector.pid) in each["command"]]
+            assert {each["about"] for each in of_it} == {"connector"}
+            assert len(of_it) == 3
+            assert any("the server that you named" in each["claim"] for each in of_it)
+            again = protection(engine, check=True)["connector"]
+            assert again["at"] > report["at"]
+            os.kill(connector.pid, signal.SIGKILL)
+            assert protection(engine, check=True)["connector"]["failed"]
+        finally:
+            engine.elsewhere = None
+    assert "connector" not in protection(engine)
 
 
 def test_looking_again_starts_a_parser_under_its_lock(engine):

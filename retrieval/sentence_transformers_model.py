@@ -6,6 +6,7 @@ under the engine's lock: see `_import` for what it would otherwise write, start 
 """
 
 import os
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -188,7 +189,7 @@ def _import() -> Any:
         TORCHINDUCTOR_CACHE_DIR=os.sep,
         TRITON_CACHE_DIR=os.sep,
     )
-    with warnings.catch_warnings():
+    with _no_temporary_folder(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             library: Any = import_module("sentence_transformers")
@@ -198,6 +199,18 @@ def _import() -> Any:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     return library
+
+
+@contextmanager
+def _no_temporary_folder() -> Iterator[None]:
+    """filelock, which the model hub's client imports, tries out links in one when it is imported, and would look for a
+    folder that can be written to. It goes on without."""
+    before = tempfile.tempdir
+    tempfile.tempdir = os.devnull  # in which nothing can be made
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _short(error: BaseException) -> str:

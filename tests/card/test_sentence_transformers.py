@@ -104,7 +104,7 @@ def test_its_cosines_are_brought_onto_the_scale_of_the_default(tiny, embedder):
 
 def test_under_the_lock_it_writes_nothing_and_calls_nobody(tiny, tmp_path):
     """What Python is asked to open for writing, make, connect or start while the library is imported, the model loaded
-    and a text embedded. The lock would refuse it; here nothing is even tried, but for one folder that is there."""
+    and a text embedded. The lock would refuse it; here nothing is even tried, but for folders that cannot be made."""
     script = f"""
         import json, os, sys
         sys.path.insert(0, {str(ROOT)!r})
@@ -137,7 +137,8 @@ def test_under_the_lock_it_writes_nothing_and_calls_nobody(tiny, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     tried = [tuple(each) for each in json.loads(done.stdout.splitlines()[-1])]
-    assert set(tried) <= {("os.mkdir", os.sep)}
+    # Two folders that cannot be made: one that is there, and one within what is no folder.
+    assert {each for each in tried if not each[1].startswith(f"{os.devnull}/")} <= {("os.mkdir", os.sep)}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -415,8 +416,7 @@ def test_a_model_that_was_exchanged_is_not_used(start, engine, tiny, other, tmp_
     assert "is another than the one that was chosen" in embedding(engine)["problem"]
     assert cited(engine)[0][0][2] == "The rent of the boat is 140 pounds a month."
     embedding_use(engine, "default")  # accepted: now the old vectors go
-    until(lambda: sorted(shelves(engine)) == [0, len(PAPERS)])
-    assert embedding(engine)["problem"] == ""
+    until(lambda: sorted(shelves(engine)) == [0, len(PAPERS)] and embedding(engine)["problem"] == "")
 
 
 def test_what_cannot_be_loaded_is_refused_and_nothing_changes(engine, tiny, tmp_path, monkeypatch):

@@ -2,8 +2,9 @@
 
     python -m bench [NAME...]
 
-Without names everything is measured, about half an hour on two cores with nothing else running. Each part runs as a
-process of its own; its output replaces what stands between its two marks in the page, with date and machine.
+Without names everything is measured but what takes hours (LONG), about half an hour on two cores with nothing else
+running. Each part runs as a process of its own; its output replaces what stands between its two marks in the page, with
+date and machine.
 """
 
 import re
@@ -30,11 +31,14 @@ PARTS = {
     "ocr": ["bench.ocr"],
     "readers": ["bench.readers"],
     "injection": ["bench.injection_extractive"],
+    "vectors": ["bench.vector_index", "10000", "100000", "1000000", "--plot", "docs/plots/vectors.svg"],
 }
+LONG = ("vectors",)
+"""take hours, and are measured only where they are named"""
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(PARTS)
+    wanted = sys.argv[1:] or [name for name in PARTS if name not in LONG]
     if unknown := [name for name in wanted if name not in PARTS]:
         sys.exit(f"nothing to measure is called {unknown[0]!r}; there are {', '.join(PARTS)}")
     failed = 0

@@ -1,15 +1,18 @@
 """Exact search, Chroma in memory and Chroma as a server: load, memory, query, recall, purge, and what stays on a disk.
 
-    python -m bench.vector_index [VECTORS...] [--only exact,chroma,server]
+    python -m bench.vector_index [VECTORS...] [--only exact,chroma,server] [--plot FILE.svg]
 
 Without numbers: 10,000 and 100,000. 1,000,000 takes hours with Chroma and some 12 GB of memory. The vectors are copies
 of a few thousand directions, each disturbed, as passages about the same thing are; questions are disturbed copies too.
-Each index is measured in a process of its own. Needs the extra `chroma` but for `exact`.
+They lie in an encrypted database, as a vault's do, and everything goes the way that it goes in an engine. Each index is
+measured in a process of its own. Needs the extra `chroma` but for `exact`.
 """
 
 import contextlib
 import json
+import math
 import os
+import secrets
 import select
 import socket
 import statistics
@@ -24,13 +27,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.plot import Panel, picture
+
 DIMENSIONS = 384
 DIRECTIONS = 4_000
 NOISE = 0.7  # length of what is added to a direction: copies of one have cosines of about .67
 QUESTIONS = 100
-NEIGHBOURS = 256  # asked for, as retrieval.nearest does
 PURGED = 20
+SEARCH = 50.0  # ms that a whole search may take: what was asked for of the open engine
 CHROMA = Path(sys.executable).with_name("chroma")
+NAMES = {"exact": "exact, in memory", "chroma": "Chroma in memory", "server": "Chroma server"}
 
 
 def made(count: int, seed: int) -> np.ndarray:
@@ -47,83 +53,148 @@ def made(count: int, seed: int) -> np.ndarray:
     return found.astype("<f2").astype(np.float32)
 
 
+class Stored:
+    """The vectors in an encrypted database, as a vault keeps them."""
+
+    def __init__(self, folder: Path) -> None:
+        from vault import store
+
+        path, key = folder / "vectors.db", folder / "key"
+        if key.exists():
+            self._db = store.open_existing(path, key.read_bytes())
+        else:
+            key.write_bytes(secrets.token_bytes(32))
+            self._db = store.create(path, key.read_bytes())
+            self._db.execute("CREATE TABLE vector (chunk INTEGER PRIMARY KEY, value BLOB NOT NULL)")
+        self._using = threading.Lock()
+
+    def put(self, vectors: np.ndarray) -> None:
+        """Store them, from chunk 1 on."""
+        for at in range(0, len(vectors), 50_000):
+            some = vectors[at : at + 50_000].astype("<f2")
+            with self._db:
+                rows = ((at + n + 1, each.tobytes()) for n, each in enumerate(some))
+                self._db.executemany("INSERT INTO vector VALUES (?, ?)", rows)
+
+    def all(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Every row, as when a vault is opened."""
+        from itertools import islice
+
+        rows: Any = self._db.execute("SELECT chunk, value FROM vector ORDER BY chunk")
+        while some := list(islice(rows, 4_096)):
+            yield some
+
+    def load(self, chunks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some rows, as retrieval.index reads them."""
+        rows: list[tuple[int, bytes]] = []
+        for at in range(0, len(chunks), 5_000):
+            some = chunks[at : at + 5_000].tolist()
+            marks = ",".join("?" * len(some))
+            with self._using:
+                rows += self._db.execute(f"SELECT chunk, value FROM vector WHERE chunk IN ({marks})", some).fetchall()
+        half = np.frombuffer(b"".join(blob for _, blob in rows), dtype="<f2").reshape(-1, DIMENSIONS)
+        return np.array([number for number, _ in rows], dtype=np.int64), half.astype(np.float32)
+
+    def remove(self, chunks: list[int]) -> None:
+        """As a purge does."""
+        with self._using, self._db:
+            self._db.executemany("DELETE FROM vector WHERE chunk = ?", [(each,) for each in chunks])
+
+
 def resident(pid: int) -> float:
     """MB of memory that a process has."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def exact(count: int) -> dict[str, Any]:
-    """Exact search: the matrix is filled as when a vault is opened."""
+def exact(count: int, folder: Path) -> dict[str, Any]:
+    """Exact search: the matrix is filled as when a vault is opened. Leaves the truly nearest for the others."""
     from retrieval.vectors import Matrix
 
-    blobs = [row.tobytes() for row in made(count, 2).astype("<f2")]
+    stored = Stored(folder)
     before = resident(os.getpid())
     began = time.perf_counter()
     matrix = Matrix(DIMENSIONS)
     matrix.reserve(count)
-    for at in range(0, count, 4_096):
-        some = blobs[at : at + 4_096]
-        matrix.put(np.arange(at, at + len(some)), some)
+    for rows in stored.all():
+        matrix.put(np.array([number - 1 for number, _ in rows]), [blob for _, blob in rows])
     loaded = time.perf_counter() - began
     memory = resident(os.getpid()) - before
     view, every, none = matrix.view(count), np.ones(count, dtype=bool), np.zeros(0, dtype=np.int64)
-    times = []
+    times, truly = [], []
     for question in made(QUESTIONS, 3):
         began = time.perf_counter()
         cosines = view.cosines(question, every, none)
-        np.argpartition(-cosines, NEIGHBOURS)
         times.append(time.perf_counter() - began)
+        truly.append(np.argsort(-cosines)[:100])
+    np.save(folder / "truly.npy", np.stack(truly))
     began = time.perf_counter()
     gone = np.arange(PURGED) * (count // PURGED)
     matrix.clear(gone)
     assert matrix.check(gone) == 0
-    return told(loaded, memory, times, 1.0, 1.0, time.perf_counter() - began)
+    return told(loaded, memory, 0.0, times, 1.0, 1.0, time.perf_counter() - began)
 
 
-def approximate(kind: str, count: int) -> dict[str, Any]:
-    """Chroma, in memory or as a server with its connector."""
-    vectors, questions = made(count, 2), made(QUESTIONS, 3)
-    ids = [n.to_bytes(16, "big") for n in range(count)]
+def approximate(kind: str, count: int, folder: Path) -> dict[str, Any]:
+    """Chroma, in memory or as a server with its connector: which are near, and how near from the database."""
+    from retrieval.near import Near
+    from retrieval.near_view import NearView
+    from retrieval.vectors import Stored as Rows
+
+    stored, truly, ids = Stored(folder), np.load(folder / "truly.npy"), np.arange(1, count + 1)
     with contextlib.ExitStack() as stack:
         if kind == "chroma":
             from retrieval.chroma import InMemory
 
             index: Any = InMemory()
-            pids, folder = [os.getpid()], None
+            index.open(DIMENSIONS)  # that it is loaded belongs to no size
+            there, files = 0, None
         else:
-            index, pids, folder = stack.enter_context(server())
+            index, there, files = stack.enter_context(server())
+        before, before_there = resident(os.getpid()), resident(there) if there else 0.0
         began = time.perf_counter()
-        index.open(DIMENSIONS)
-        opened = time.perf_counter() - began
-        before = sum(map(resident, pids))
-        began = time.perf_counter()
-        for at in range(0, count, 1_000):
-            index.add(ids[at : at + 1_000], vectors[at : at + 1_000])
-        loaded = time.perf_counter() - began + opened
-        memory = sum(map(resident, pids)) - before
+        near = Near(index, dimensions=DIMENSIONS, key=secrets.token_bytes(32), load=stored.load)
+        for rows in stored.all():
+            near.known(np.array([number for number, _ in rows]), [blob for _, blob in rows])
+        near.start()
+        wait(lambda: near.serves and not near.status()["to_add"])
+        loaded = time.perf_counter() - began
+        memory = resident(os.getpid()) - before
+        memory_there = resident(there) - before_there if there else 0.0
+        view = NearView(near, Rows(ids, stored.load, DIMENSIONS), ids)
+        every, none = np.ones(count, dtype=bool), np.zeros(0, dtype=np.int64)
         times, ten, hundred = [], 0, 0
-        for question in questions:
+        for question, nearest in zip(made(QUESTIONS, 3), truly, strict=True):
             began = time.perf_counter()
-            found = index.nearest(question, NEIGHBOURS)
+            cosines = view.cosines(question, every, none)
             times.append(time.perf_counter() - began)
-            near = {int.from_bytes(each, "big") for each in found}
-            order = np.argsort(-(vectors @ question))
-            ten += len(near & set(order[:10].tolist()))
-            hundred += len(near & set(order[:100].tolist()))
-        gone = [n * (count // PURGED) for n in range(PURGED)]
+            found = set(np.argpartition(-cosines, 100)[:100].tolist())
+            ten += len(found & set(nearest[:10].tolist()))
+            hundred += len(found & set(nearest.tolist()))
+        assert near.serves, near.status()  # exact search has not stood in
+        gone = [1 + n * (count // PURGED) for n in range(PURGED)]
+        purged = stored.load(np.array(gone))[1]
         began = time.perf_counter()
-        index.remove([ids[n] for n in gone])
-        plainly = readable(folder, vectors[gone])
-        index.sweep()
-        assert index.held([ids[n] for n in gone]) == 0
-        purged = time.perf_counter() - began
-        swept = readable(folder, vectors[gone])
+        stored.remove(gone)
+        near.gone(gone)
+        wait(lambda: not near.left())
+        plainly = readable(files, purged)
+        assert near.settled(600)
+        assert near.held(gone) == 0
+        seconds = time.perf_counter() - began
+        swept = readable(files, purged)
+        near.stop()
         return {
-            **told(loaded, memory, times, ten / (10 * QUESTIONS), hundred / (100 * QUESTIONS), purged),
+            **told(loaded, memory, memory_there, times, ten / (10 * QUESTIONS), hundred / (100 * QUESTIONS), seconds),
             "before the sweep": plainly,
             "after it": swept,
         }
+
+
+def wait(done: Any) -> None:
+    """Until it is."""
+    while not done():
+        time.sleep(0.02)
 
 
 def readable(folder: Path | None, vectors: np.ndarray) -> int | None:
@@ -140,7 +211,7 @@ def readable(folder: Path | None, vectors: np.ndarray) -> int | None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[tuple[Any, list[int], Path]]:
+def server() -> Iterator[tuple[Any, int, Path]]:
     """`chroma run`, a connector, and this process as the engine's side."""
     from engine.at_server import AtServer, Line
     from engine.connector import Connector
@@ -166,20 +237,21 @@ def server() -> Iterator[tuple[Any, list[int], Path]]:
                         connector.dialing = 0
 
                 threading.Thread(target=listen, daemon=True).start()
-                yield AtServer(Line(line), f"127.0.0.1:{port}", "a" * 16, "b" * 16), [running.pid], Path(name)
+                yield AtServer(Line(line), f"127.0.0.1:{port}", "a" * 16, "b" * 16), running.pid, Path(name)
             finally:
                 connector.close()
                 running.kill()
 
 
 def told(  # noqa: PLR0917 - the cells of one row
-    loaded: float, memory: float, times: list[float], ten: float, hundred: float, purged: float
+    loaded: float, here: float, there: float, times: list[float], ten: float, hundred: float, purged: float
 ) -> dict[str, Any]:
     """One row."""
     ordered = sorted(times)
     return {
         "load": loaded,
-        "memory": memory,
+        "here": here,
+        "there": there,
         "query": statistics.median(times) * 1000,
         "slowest": ordered[int(len(ordered) * 0.95)] * 1000,
         "recall 10": ten,
@@ -188,34 +260,112 @@ def told(  # noqa: PLR0917 - the cells of one row
     }
 
 
+def measured(counts: list[int], kinds: list[str]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """A row for each size and index."""
+    for count in counts:
+        with tempfile.TemporaryDirectory(prefix="strongroom-bench-") as name:
+            Stored(Path(name)).put(made(count, 2))
+            # Exact search first, also where it is not asked for: it says what is truly nearest.
+            for kind in dict.fromkeys(["exact", *kinds]):
+                run = subprocess.run(
+                    [sys.executable, "-m", "bench.vector_index", "--one", kind, str(count), name],
+                    stdout=subprocess.PIPE, text=True, check=True,
+                )  # fmt: skip
+                yield count, kind, json.loads(run.stdout)
+
+
+def conclusions(rows: dict[str, dict[int, dict[str, Any]]]) -> Iterator[str]:
+    """From which size on another index is worth its trouble, as far as these rows tell."""
+    exact = {count: row["query"] for count, row in rows["exact"].items()}
+    largest = max(exact)
+    slope = exact[largest] / largest  # it compares all: its time grows with their number
+    fifty = SEARCH / slope
+    beyond = "" if fifty <= largest else ", by the growth that was measured"
+    yield f"exact search: {slope * 100_000:.1f} ms and {rows['exact'][largest]['here'] / largest * 100_000:.0f} MB"
+    yield f"    for each 100,000; {SEARCH:.0f} ms, as long as a whole search may take, at {rounded(fifty)} vectors{beyond}"
+    for kind, found in rows.items():
+        if kind == "exact":
+            continue
+        crossing = crossed(exact, {count: row["query"] for count, row in found.items()})
+        recall = min(row["recall 10"] for row in found.values())
+        sooner = (
+            f"answers sooner from about {rounded(crossing)} vectors on" if crossing else "answers later at every size"
+        )
+        filled = max(found) / found[max(found)]["load"]
+        yield f"{NAMES[kind]}: {sooner}; finds {recall:.1%} of the 10 nearest at least; fills at {filled:,.0f} a second"
+    yield f"to move, from about {rounded(fifty)} vectors on: below, exact search is fast enough, and misses none"
+
+
+def crossed(exact: dict[int, float], other: dict[int, float]) -> float:
+    """From which size on `other` takes less, between two that were measured (straight lines on logarithmic paper); 0
+    where it never does."""
+    counts = sorted(other)
+    faster = [count for count in counts if other[count] < exact[count]]
+    if not faster or any(count > faster[0] and count not in faster for count in counts):
+        return 0.0
+    at = counts.index(faster[0])
+    if not at:
+        return float(faster[0])
+    before, after = counts[at - 1], counts[at]
+    low, high = (math.log(other[each] / exact[each]) for each in (before, after))
+    return float(before * (after / before) ** (low / (low - high)))
+
+
+def rounded(count: float) -> str:
+    """To two digits."""
+    return f"{float(f'{count:.1e}'):,.0f}"
+
+
+def drawn(rows: dict[str, dict[int, dict[str, Any]]]) -> str:
+    """The rows as a picture."""
+
+    def lines(key: str) -> dict[str, list[tuple[float, float]]]:
+        return {NAMES[kind]: [(n, row[key]) for n, row in sorted(found.items())] for kind, found in rows.items()}
+
+    worst = min(row["recall 10"] for found in rows.values() for row in found.values())
+    return picture(
+        "Exact search, Chroma in memory, a Chroma server",
+        [
+            Panel("a question, ms", lines("query")),
+            Panel("filling, s", lines("load")),
+            Panel("memory of the engine, MB", lines("here")),
+            Panel(
+                "of the 10 nearest, found", lines("recall 10"), logarithmic=False, least=math.floor(worst * 20 - 1) / 20
+            ),
+            Panel("purge of 20, s", lines("purge")),
+        ],
+        "vectors",
+    )
+
+
 def main() -> None:
     words = sys.argv[1:]
     if words[:1] == ["--one"]:
-        kind, count = words[1], int(words[2])
-        print(json.dumps(exact(count) if kind == "exact" else approximate(kind, count)))
+        kind, count, folder = words[1], int(words[2]), Path(words[3])
+        print(json.dumps(exact(count, folder) if kind == "exact" else approximate(kind, count, folder)))
         return
-    kinds = ["exact", "chroma", "server"]
-    if "--only" in words:
-        kinds = words[words.index("--only") + 1].split(",")
-        words = words[: words.index("--only")]
-    heads = ("vectors", "index", "load s", "memory MB", "query ms", "95 %", "of 10", "of 100", "purge s", "on disk")
+    options = {name: words[words.index(name) + 1] for name in ("--only", "--plot") if name in words}
+    counts = [int(each) for each in words if each.isdigit()] or [10_000, 100_000]
+    kinds = options.get("--only", "exact,chroma,server").split(",")
+    heads = (
+        "vectors", "index", "load s", "here MB", "there MB", "query ms", "95 %", "of 10", "of 100", "purge s", "on disk",
+    )  # fmt: skip
     print("  ".join(f"{each:>9}" for each in heads))
-    for count in [int(each) for each in words] or [10_000, 100_000]:
-        for kind in kinds:
-            run = subprocess.run(
-                [sys.executable, "-m", "bench.vector_index", "--one", kind, str(count)],
-                stdout=subprocess.PIPE, text=True, check=True,
-            )  # fmt: skip
-            row = json.loads(run.stdout)
-            disk = "-" if row.get("after it") is None else f"{row['before the sweep']}, {row['after it']}"
-            cells = (
-                f"{count}", kind, f"{row['load']:.1f}", f"{row['memory']:.0f}", f"{row['query']:.1f}",
-                f"{row['slowest']:.1f}", f"{row['recall 10']:.3f}", f"{row['recall 100']:.3f}", f"{row['purge']:.2f}",
-                disk,
-            )  # fmt: skip
-            print("  ".join(f"{each:>9}" for each in cells), flush=True)
-    print(f"of 10, of 100: how many of the truly nearest are among the {NEIGHBOURS} that are asked for")
+    rows: dict[str, dict[int, dict[str, Any]]] = {}
+    for count, kind, row in measured(counts, kinds):
+        rows.setdefault(kind, {})[count] = row
+        disk = "-" if row.get("after it") is None else f"{row['before the sweep']}, {row['after it']}"
+        cells = (
+            f"{count}", kind, f"{row['load']:.1f}", f"{row['here']:.0f}", f"{row['there']:.0f}", f"{row['query']:.1f}",
+            f"{row['slowest']:.1f}", f"{row['recall 10']:.3f}", f"{row['recall 100']:.3f}", f"{row['purge']:.2f}", disk,
+        )  # fmt: skip
+        print("  ".join(f"{each:>9}" for each in cells), flush=True)
+    print("here, there: memory that the engine's process, and the server's, took for it")
+    print("of 10, of 100: how many of the truly nearest are among the best 100 of a search")
     print(f"on disk: of {PURGED} purged vectors, how many stand in the server's files: deleted; written over as well")
+    print("\n".join(conclusions(rows)))
+    if "--plot" in options:
+        Path(options["--plot"]).write_text(drawn(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

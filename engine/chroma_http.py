@@ -224,7 +224,7 @@ class Server:
         return NearestError(f"{self._where} sent no {what} that can be read", _HINT)
 
 
-_HINT = "exact search stands in; Chroma 1.x is known to work"
+_HINT = "Chroma 1.x is known to work"
 
 
 @contextlib.contextmanager

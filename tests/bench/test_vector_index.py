@@ -20,11 +20,12 @@ def test_the_size_from_which_another_is_faster_lies_between_two_that_were_measur
 
 
 def test_exact_search_suffices_up_to_what_a_whole_search_may_take():
-    row = {"load": 1.0, "here": 150.0, "recall 10": 1.0}
+    row = {"load": 1.0, "here": 150.0, "recall 10": 1.0, "some": 2.0, "all": 0.5}
     told = list(conclusions({"exact": {100_000: {**row, "query": 10.0}}, "chroma": {100_000: {**row, "query": 5.0}}}))
     assert told[0] == "exact search: 10.0 ms and 150 MB"
     assert told[1].endswith("at 500,000 vectors, by the growth that was measured")
-    assert "answers sooner from about 100,000 vectors on" in told[2]
+    assert told[2] == "from the database, of 100,000: 256 vectors in 2.0 ms, all of them in 0.50 s"
+    assert "answers sooner from about 100,000 vectors on" in told[3]
     assert told[-1].startswith("to move, from about 500,000 vectors on")
 
 

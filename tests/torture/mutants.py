@@ -56,7 +56,7 @@ MUTANTS = [
     Mutant(
         breaks="the engine writes to the vault and the state folder alone",
         file="engine/serving.py",
-        before="    lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)])\n",
+        before="    lock.limit_files(readable=None, writable=[*folders, Path(os.devnull)], devices=devices)\n",
         after="",
         test=(
             "tests/engine/test_lock_in_use.py::test_no_process_writes_outside_the_vault_or_reads_what_is_not_"

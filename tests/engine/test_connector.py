@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine import at_server, chroma_http, server_address
-from engine.at_server import Line
+from engine.at_server import AtServer, Line
 from engine.connector import Connector
 from engine.connector_frames import receive, send
 from retrieval.nearest import NearestError
@@ -193,6 +193,29 @@ def test_a_server_that_lost_its_collection_says_so_and_has_it_again_when_it_is_o
         server.told[f"{OURS}/{UUID}/count"] = there
         index.open(4)
         assert index.count() == 0
+
+
+def test_two_models_indexes_on_the_one_line_do_not_hear_each_others_answers(server):
+    """While one model's vectors give way to another's, both speak to the server."""
+    with connected(server.server_port) as (index, _):
+        index.open(4)
+        other = AtServer(index._line, "the same", "a" * 16, "c" * 16)
+        wrong = []
+
+        def count():
+            wrong.extend(each for each in (other.count() for _ in range(100)) if each != 0)
+
+        def ask():
+            near = [b"\xab" * 16, b"\xcd" * 16]
+            wrong.extend(e for e in (index.nearest(np.ones(4, dtype=np.float32), 3) for _ in range(100)) if e != near)
+
+        both = [threading.Thread(target=each) for each in (count, ask)]
+        for each in both:
+            each.start()
+        for each in both:
+            each.join(60)
+        assert wrong == []
+        assert index._line._number == 201
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_again(server):

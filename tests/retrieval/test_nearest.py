@@ -190,6 +190,30 @@ def test_exact_search_stands_in_while_it_is_down_and_it_is_asked_again_when_it_i
     assert brute.asked > before
 
 
+def test_one_that_is_up_and_slow_is_asked_less_and_less_often(town, near, brute):
+    """Every question that waits for it in vain costs its user seconds."""
+    asked = []
+
+    def too_long(_vector, _count):
+        asked.append(time.monotonic())
+        raise NearestError("the index of this test did not answer within 3 s")
+
+    quick, brute.nearest = brute.nearest, too_long
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        found(town.index, "animals with stripes")
+    assert near.status()["there"] == 2 * len(TOWNS)  # it was opened again each time, and had all
+    waits = np.diff(asked)
+    assert len(waits) >= 3
+    assert min(waits[2:]) >= 0.1  # the longest pause in this test
+    same(town)
+    brute.nearest = quick
+    wait(lambda: near.serves)
+    before = brute.asked
+    same(town)
+    assert brute.asked == before + len(ASKED)
+
+
 def test_what_it_lost_is_found_out_and_put_there_again(town, near, brute):
     for each in list(brute.held_now)[::3]:
         del brute.held_now[each]

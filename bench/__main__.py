@@ -7,6 +7,7 @@ running. Each part runs as a process of its own; its output replaces what stands
 date and machine.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -29,12 +30,15 @@ PARTS = {
     "tasks": ["bench.tasks"],
     "pictures": ["bench.pictures"],
     "ocr": ["bench.ocr"],
+    "embedding": ["bench.embedding_runtime"],
     "readers": ["bench.readers"],
     "injection": ["bench.injection_extractive"],
     "vectors": ["bench.vector_index", "10000", "100000", "1000000", "--plot", "docs/plots/vectors.svg"],
 }
 LONG = ("vectors",)
 """take hours, and are measured only where they are named"""
+CARD = ("embedding", "readers", "vectors")
+"""compare with the engines of the extra `card`, in the environment that `make test-card` makes, where it is there"""
 
 
 def main() -> int:
@@ -44,13 +48,19 @@ def main() -> int:
     failed = 0
     for name in wanted:
         print(f"--- {name}", flush=True)
-        run = subprocess.run([sys.executable, "-m", *PARTS[name]], stdout=subprocess.PIPE, text=True, check=False)
+        run = subprocess.run([python(name), "-m", *PARTS[name]], stdout=subprocess.PIPE, text=True, check=False)
         print(run.stdout, flush=True)
         if run.returncode:
             failed += 1
             continue
         write(name, run.stdout)
     return 1 if failed else 0
+
+
+def python(name: str) -> str:
+    """The Python that a part runs with."""
+    card = Path(os.environ.get("STRONGROOM_CARD", PAGE.parents[1] / ".venv-card")) / "bin" / "python"
+    return str(card) if name in CARD and card.exists() else sys.executable
 
 
 def write(name: str, output: str) -> None:

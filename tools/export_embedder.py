@@ -147,13 +147,12 @@ def folder_texts(folder: Path, count: int, seed: int) -> list[str]:
     return texts
 
 
-def trace(original: Path) -> Any:
-    """The transformer as an OpenVINO model: three int64 inputs (batch, tokens) → `last_hidden_state`."""
-    import openvino as ov
+def plain(original: Path, attention: str = "sdpa") -> Any:
+    """The transformer as a torch module of three positional inputs (batch, tokens), to be traced."""
     import torch
     from transformers import BertModel
 
-    bert = BertModel.from_pretrained(original, add_pooling_layer=False, attn_implementation="sdpa").eval()
+    bert = BertModel.from_pretrained(original, add_pooling_layer=False, attn_implementation=attention).eval()
 
     class Plain(torch.nn.Module):
         def __init__(self) -> None:
@@ -165,10 +164,18 @@ def trace(original: Path) -> Any:
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
 
+    return Plain().eval()
+
+
+def trace(original: Path) -> Any:
+    """The transformer as an OpenVINO model: three int64 inputs (batch, tokens) → `last_hidden_state`."""
+    import openvino as ov
+    import torch
+
     ids = torch.randint(1000, 2000, (2, 16))
     mask = torch.ones_like(ids)
     mask[1, 10:] = 0  # so that tracing keeps the mask
-    model = ov.convert_model(Plain().eval(), example_input=(ids, mask, torch.zeros_like(ids)))
+    model = ov.convert_model(plain(original), example_input=(ids, mask, torch.zeros_like(ids)))
     for port, name in zip(model.inputs, INPUTS, strict=True):
         port.set_names({name})
         port.node.set_friendly_name(name)

@@ -58,7 +58,7 @@ def read_back(index: "Index", removed: Collection[int]) -> tuple[list[Check], tu
     from retrieval.nearest import NearestError
 
     near = index.near
-    if near is None or (near.index.kind == "chroma" and not near.serves):
+    if near is None or (near.index.kind == "chroma" and near.empty):  # in memory it begins with nothing
         return [], ()
     near.settled(_SETTLE_SECONDS)
     what, where = "vectors", near.index.where

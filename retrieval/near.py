@@ -109,6 +109,11 @@ class Near:
         return self._connected and self._complete
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing was ever put in that it might have still, as far as is known here."""
+        return not self._connected and not self._counts()[0]
+
+    @property
     def size(self) -> int:
         """How many vectors the vault has."""
         return sum(self._counts())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine import vector_index
 from retrieval import near as keeping
 from retrieval import near_view
 from retrieval.index import Index
@@ -248,6 +249,30 @@ def test_what_is_removed_while_it_is_down_is_not_said_to_be_gone_and_goes_later(
     wait(lambda: near.serves)
     assert near.held(chunks) == 0
     assert len(brute.held_now) == 2 * len(TOWNS) - 1
+
+
+def test_a_purge_while_it_is_being_filled_is_read_back_too(town, brute, monkeypatch):
+    monkeypatch.setattr(keeping, "_BATCH", 2)
+    monkeypatch.setattr(keeping, "FEW", 2)
+    brute.kind, take_in = "chroma", brute.add
+    brute.add = lambda ids, vectors: (time.sleep(0.2), take_in(ids, vectors))
+    assert vector_index.read_back(town.index, [1]) == ([], ())
+    key = os.urandom(32)
+    town.index.use(lambda model: Near(brute, dimensions=model.dimensions, key=key, load=town.index.load))
+    try:
+        near = town.index.near
+        wait(lambda: len(brute.held_now) == 6)
+        known = set(brute.held_now)
+        chunks = town.remove("Arden.txt")  # which is there already
+        assert not near.serves
+        [check], kept = vector_index.read_back(town.index, chunks)
+        assert (check.what, check.searched, check.found) == ("vectors", 1, 0)
+        assert kept == ()
+        assert len(known - set(brute.held_now)) == 1
+        wait(lambda: near.serves)
+        assert len(brute.held_now) == 2 * len(TOWNS) - 1
+    finally:
+        town.index.use(None)
 
 
 def test_a_chunk_that_came_back_with_another_vector_is_another_entry(town, near, brute):

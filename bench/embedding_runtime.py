@@ -51,7 +51,9 @@ def main() -> int:
         kind, graphs = sys.argv[2], Path(sys.argv[3])
         print(json.dumps(measured(kind, folder, graphs)) if kind != "graphs" else write_graphs(folder, graphs))
         return 0
-    print(f"{'':28}{'start':>8}{'memory':>10}{'disk':>10}{'tokens/s':>10}{'a question':>12}{'lowest cosine':>15}")
+    print(
+        f"{'runtime':28}{'start':>8}{'memory':>10}{'disk':>10}{'tokens/s':>10}{'a question':>12}{'lowest cosine':>15}"
+    )
     with tempfile.TemporaryDirectory() as graphs:
         wanted = ["own"]
         if folder:
@@ -99,7 +101,9 @@ def write_graphs(folder: Path, graphs: Path) -> str:
         )  # fmt: skip
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(graphs / "model.onnx", graphs / "model-8-bit.onnx", weight_type=QuantType.QInt8, per_channel=True)
+        quantize_dynamic(
+            graphs / "model.onnx", graphs / "model-8-bit.onnx", weight_type=QuantType.QInt8, per_channel=True
+        )
     return "made"
 
 

@@ -55,7 +55,7 @@ test: $(VENV)/.tested
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # In an environment of its own: the other tests are to see what most people have. Nothing here needs a graphics card.
-$(VENV)-card/.tested: $(needs) requirements-test.txt requirements-card.txt
+$(VENV)-card/.tested: $(needs) requirements-test.txt requirements-card.txt tools/torch-cpu.txt
 	TORCH="$(or $(TORCH),cpu)" sh tools/environment.sh $(VENV)-card test card
 	@touch $@
 

@@ -87,6 +87,8 @@ class Engine:
         self.zygote = zygote
         self.elsewhere: Elsewhere | None = None
         """a server of the user's that may hold vectors: see engine/vector_index.py"""
+        self.lasts = True
+        """false in a command that has an engine of its own, which ends with it"""
         self.held: dict[str, dict[str, Any]] = {}
         """what holds this process and those it asks, by name: see engine/privacy.py"""
         self._now = now

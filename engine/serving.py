@@ -105,6 +105,7 @@ def engine_here(
         connector.dial_apart()  # a process that is locked can have nobody connect
     try:
         with _locked(zygote, vault_folder, state_folder, writable, elsewhere) as engine:
+            engine.lasts = False
             yield engine
     finally:
         if elsewhere and elsewhere.line:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from vault.errors import StrongroomError
 from vault.readback import Check
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ KEPT = (
     "a Chroma server that says that it deleted, and did not",
 )
 
+_PASSING = StrongroomError(
+    "Chroma in memory is filled while Strongroom is open, and not for one command", "`strongroom open` or `serve`"
+)
+
 
 def begin(engine: "Engine", vault: "Vault", index: "Index") -> None:
     """Have the index of a vault ask what the user chose; best before its first `refresh`, which then tells both."""
@@ -39,6 +44,8 @@ def status(engine: "Engine", index: "Index") -> dict[str, Any]:
     chosen = "server" if engine.elsewhere else engine.settings.vector_index
     found = index.near.status() if index.near else {}
     problem = engine.elsewhere.problem if engine.elsewhere else None
+    if chosen == "chroma" and not engine.lasts:
+        problem = _PASSING
     return {
         "chosen": chosen,
         "serving": chosen if chosen == "exact" or found.get("serving") else "exact",
@@ -96,7 +103,7 @@ def _maker(engine: "Engine", vault: "Vault", index: "Index") -> "Callable[[Embed
     elsewhere = engine.elsewhere
     if elsewhere is not None:
         return functools.partial(_at_server, vault, index, elsewhere) if elsewhere.line else None
-    if engine.settings.vector_index == "chroma":
+    if engine.settings.vector_index == "chroma" and engine.lasts:
         return functools.partial(_in_memory, index)
     return None
 

@@ -210,8 +210,11 @@ def serving(person):
 
 def test_chroma_in_memory_gives_the_same_citations(filled):
     person, exact = filled
-    person.ok("vectors", "chroma")
+    said = person.ok("vectors", "chroma").stdout
+    assert "exact search stands in: Chroma in memory is filled while Strongroom is open" in said
     try:
+        assert citations(person, ASKED[0]) == exact[0]
+        assert person.json("vectors")["serving"] == "exact"
         with serving(person):
             found = until(person, lambda each: each["serving"] == "chroma")
             assert found["there"] == found["vectors"] > 100

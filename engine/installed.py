@@ -70,21 +70,21 @@ def versions() -> Found:
     for pin in applicable(sbom.pinned(listed)):
         pinned.setdefault(pin.name, []).append(pin)
     extras = {pinned[name][0].extra for name in sbom.asked_by_name(listed) if name in pinned and name in there}
+    own = {name for name, pins in pinned.items() if not pins[0].extra or extras & set(pins[0].extra.split())}
     asked = _asked(there)
     right, other, missing = [], [], []
     for name, pins in sorted(pinned.items()):
-        if pins[0].builds:
+        if pins[0].builds or name not in own:
             continue
         if name not in there:
             # Of an extra that is there only what something installed asks for: a torch for processors needs no more.
-            if not pins[0].extra or (name in asked and extras & set(pins[0].extra.split())):
+            if not pins[0].extra or name in asked:
                 missing.append(name)
         elif there[name].version not in [each.version for each in pins]:
             other.append(f"{name} {there[name].version}, pinned is {' or '.join(each.version for each in pins)}")
         else:
             right.append(name)
-    # An engine may ask for what is left out elsewhere; then it is one of that engine's parts.
-    own = {name for name, pins in pinned.items() if not pins[0].extra or extras & set(pins[0].extra.split())}
+    # An engine may ask for what is left out elsewhere: then it is one of that engine's parts.
     unasked = sorted(set(there) - own - {"strongroom", "pip"} - {name for name in pinned if pinned[name][0].builds})
     calling_out = [each for each in sbom.left_out(listed) if each in unasked]
     return Found(tuple(right), tuple(other), tuple(missing), tuple(unasked), tuple(calling_out))

@@ -9,6 +9,7 @@ from ui import link, look, page_settings
 from ui.shown import count, escape, line, tag
 from vault.errors import StrongroomError
 
+_REFRESH_S = 2
 _LEAD = "The model that turns passages into vectors. The one that comes with Strongroom knows English."
 _STATES = {
     "serving": "chosen",
@@ -23,19 +24,15 @@ def show(settings: Mapping[str, Any]) -> None:
     """Draw the section."""
     found = link.call("embedding")
     page_settings.head("Finding by meaning", _LEAD)
-    pairs = [
-        ("Name", found["name"]),
-        ("Vectors", f"{found['dimensions']} dimensions, from {found['window']} tokens at once"),
-        ("Languages", ", ".join(found["languages"])),
-        ("Licence", found["licence"]),
-        ("SHA-256", found["sha256"]),
-    ]
-    rows = (tag("tr", tag("td", name), tag("td", line(value))) for name, value in pairs)
-    st.html(tag("table.checks.pairs", *rows, data_testid="embedding"))
+    _serving(found)
     if found["problem"]:
         look.notice("warn", f"the model that was chosen is not used: {found['problem']}", "no vector was deleted")
-    if len(found["models"]) > 1 or not found["models"][0]["own"]:
-        _others(found["models"])
+    if any(each["state"] != "serving" for each in found["models"]):
+        _changing(_arrangement(found))
+    else:
+        _way_back(found["models"])
+    if "embedding-failed" in st.session_state:
+        look.failure(st.session_state["embedding-failed"])
     if not found["available"]:
         page_settings.why(f"Another model, from a folder of yours: {found['why']}.")
         return
@@ -43,23 +40,53 @@ def show(settings: Mapping[str, Any]) -> None:
     _graphics(settings, found["device"])
 
 
-def _others(models: list[Mapping[str, Any]]) -> None:
-    """Every model that there are vectors of."""
-    for each in models:
-        made = f" · {each['vectors']:,} of {count(each['chunks'], 'passage')}" if each["state"] != "leaving" else ""
+def _serving(found: Mapping[str, Any]) -> None:
+    """The facts of the model that questions go through now."""
+    pairs = [
+        ("Name", found["name"]),
+        ("Vectors", f"{found['dimensions']} dimensions, from {found['window']} tokens at once"),
+        ("Languages", ", ".join(found["languages"])),
+        ("Licence", found["licence"]),
+        ("Folder", next((each["path"] for each in found["models"] if each["used"]), "")),
+        ("SHA-256", found["sha256"]),
+    ]
+    rows = (tag("tr", tag("td", name), tag("td", line(value, 300))) for name, value in pairs if value)
+    st.html(tag("table.checks.pairs", *rows, data_testid="embedding"))
+
+
+def _arrangement(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Which models there are and what each is there for: when this changes, the whole section does."""
+    return [(each["sha256"], each["state"]) for each in found["models"]] + [("", found["problem"])]
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _changing(drawn: list[tuple[str, str]]) -> None:
+    """Every model that there are vectors of, and how many, for as long as one follows another."""
+    found = link.call("embedding")
+    if _arrangement(found) != drawn:
+        link.rerun()
+    for each in found["models"]:
         st.html(
             tag(
                 "div.model",
                 tag("b", tag("bdi", line(each["name"]))),
                 tag("div.meta", tag("bdi", line(each["path"] or "comes with Strongroom", 300))),
-                tag("div.meta", escape(_STATES.get(each["state"], each["state"]) + made)),
+                tag("div.meta", escape(_STATES.get(each["state"], each["state"]))),
                 data_testid="embedding-model",
             )
         )
-    if not any(each["own"] and each["state"] in ("serving", "coming", "waiting") for each in models):
+        if each["state"] == "coming":
+            made, of = each["vectors"], max(1, each["chunks"])
+            st.progress(min(1.0, made / of), f"{made:,} of {count(each['chunks'], 'passage')}")
+    _way_back(found["models"])
+
+
+def _way_back(models: list[Mapping[str, Any]]) -> None:
+    """The button that gives up what was chosen, where something was."""
+    order = ("waiting", "coming", "serving")
+    chosen = min((each for each in models if each["state"] in order), key=lambda each: order.index(each["state"]))
+    if not chosen["own"]:
         st.button("Use the one that comes with Strongroom", key="embed-default", on_click=_use_default)
-    if "embedding-failed" in st.session_state:
-        look.failure(st.session_state["embedding-failed"])
 
 
 def _use_default() -> None:
@@ -71,10 +98,12 @@ def _use_default() -> None:
 
 
 def _choose() -> None:
+    used = st.session_state.setdefault("embed-used", 0)  # a field of another key is an empty one
     with st.form("embed-with", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         path = st.text_input(
-            "Another model, by its folder", key="embed-path", placeholder="/home/you/models/name", autocomplete="off"
-        )
+            "Another model, by its folder", key=f"embed-path-{used}", placeholder="/home/you/models/name",
+            autocomplete="off",
+        )  # fmt: skip
         go = st.form_submit_button("Use", icon=":material/travel_explore:")
     page_settings.why(
         "A sentence-transformers folder: the one with modules.json in it. All passages are embedded anew, in the "
@@ -98,7 +127,7 @@ def _choose() -> None:
         return
     finally:
         bar.empty()
-    st.session_state.pop("embed-path", None)
+    st.session_state["embed-used"] = used + 1
     link.rerun()
 
 

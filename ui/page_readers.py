@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from ui import link, look
-from ui.shown import escape, line, tag
+from ui.shown import count, escape, line, tag, with_code
 from vault.errors import StrongroomError
 
+_REFRESH_S = 2
 _WORDS = {"default": "Strongroom's own", "unstructured": "unstructured"}
 _NAMES = {"html": "Web pages", "mail": "Mail", "docx": "Word documents", "xml": "XML"}
 
@@ -70,31 +71,56 @@ def _choice(row: Mapping[str, Any], there: list[str]) -> None:
     error = st.session_state.get(f"wrong-reader-{name}")
     if error is not None:
         look.failure(error)
-    files = int(st.session_state.get(f"again-reader-{name}", 0))
-    if files:
-        many = "1 file is" if files == 1 else f"{files} files are"
-        st.html(tag("p.why", escape(f"{many} read again; until then, what was read of them before is found.")))
+    others = row["documents"].keys() - {now}
+    if others or (now != "default" and not row["documents"]):
+        _following(name, words)
+    else:
+        _counted(row, words, busy=False)
+
+
+@st.fragment(run_every=_REFRESH_S)
+def _following(name: str, words: Mapping[str, str]) -> None:
+    """How far it is with a format's papers, where not all of them were read by the reader that is chosen."""
+    row = next(each for each in link.call("readers")["rows"] if each["format"] == name)
+    _counted(row, words, busy=bool(link.status().get("to_do")))
+
+
+def _counted(row: Mapping[str, Any], words: Mapping[str, str], *, busy: bool) -> None:
+    """Whose text the format's papers have now."""
+    total = sum(row["documents"].values())
+    if not total:
+        return
+    done = int(row["documents"].get(row["reader"], 0))
+    reader = words.get(row["reader"], row["reader"])
+    if done == total:
+        told = f"{count(total, 'paper')}, read by {reader}"
+    elif busy:
+        so_far = f"{done:,} of {count(total, 'paper')} read by {reader} so far"
+        told = f"{so_far}; the others are found as they were read before"
+    else:
+        by = (f"{number:,} by {words.get(each, each)}" for each, number in sorted(row["documents"].items()))
+        told = f"{count(total, 'paper')}, read {' and '.join(by)}"
+    st.html(tag("p.why", escape(look.sentence(told)), data_testid=f"read-{row['format']}"))
 
 
 def _changed(name: str, widget: str, was: str) -> None:
     chosen = st.session_state[widget]
     st.session_state.pop(f"wrong-reader-{name}", None)
-    st.session_state.pop(f"again-reader-{name}", None)
     try:
         now = next(each["reader"] for each in link.aside("readers")["rows"] if each["format"] == name)
         if now == was:  # a click that is told twice changes nothing twice
-            done = link.aside("readers.use", format=name, reader=chosen)
-            st.session_state[f"again-reader-{name}"] = done["files"]
+            link.aside("readers.use", format=name, reader=chosen)
     except StrongroomError as error:
         st.session_state[f"wrong-reader-{name}"] = error
+        st.session_state[widget] = was
 
 
 def _others(rows: list[Mapping[str, Any]]) -> None:
-    """Why the other formats have no choice."""
+    """Why the other formats have no choice, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for each in rows:
+        if not each["choices"]:
+            reasons.setdefault("; ".join(each["why"].values()), []).append(each["format"])
     with st.expander("Formats that stay with Strongroom's own reader"):
-        told = [
-            tag("li", tag("b", line(each["format"])), escape(": " + "; ".join(each["why"].values())))
-            for each in rows
-            if not each["choices"]
-        ]
-        st.html(tag("ul.plain", *told))
+        told = [tag("li", tag("b", line(", ".join(names))), ": ", with_code(why)) for why, names in reasons.items()]
+        st.html(tag("p.why", "Of unstructured, format by format:") + tag("ul.plain", *told))

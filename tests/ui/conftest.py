@@ -65,7 +65,7 @@ class Running:
 def launched(folder: Path, before: str = "") -> Iterator[Running]:
     """Strongroom with its page in `folder`, until the context ends; `before` is run in it first, as Python."""
     vault, state = folder / "vault", folder / "state"
-    state.mkdir(parents=True, mode=0o700)
+    state.mkdir(parents=True, mode=0o700, exist_ok=True)  # a second time on the same vault
     environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"PYTHONPATH": str(ROOT)}
     with open(folder / "messages", "w+", encoding="utf-8") as messages:
         process = subprocess.Popen(

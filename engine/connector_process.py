@@ -1,8 +1,7 @@
 """The connector's process: locked, with a line to the engine, a line to the launcher, one connection to a server.
 
 It has no key, no document and no text, reads its own program, the certificates and the server's token, and writes no
-file. What
-the engine sends is checked by its form, ids and vectors, before it goes on; what the server sends, likewise.
+file. What the engine sends is checked by its form, ids and vectors, before it goes on; what the server sends, likewise.
 """
 
 import contextlib

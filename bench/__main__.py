@@ -32,12 +32,13 @@ PARTS = {
     "ocr": ["bench.ocr"],
     "embedding": ["bench.embedding_runtime"],
     "readers": ["bench.readers"],
+    "calls": ["bench.calls"],
     "injection": ["bench.injection_extractive"],
     "vectors": ["bench.vector_index", "10000", "100000", "1000000", "--plot", "docs/plots/vectors.svg"],
 }
 LONG = ("vectors",)
 """take hours, and are measured only where they are named"""
-CARD = ("embedding", "readers", "vectors")
+CARD = ("embedding", "readers", "calls", "vectors")
 """compare with the engines of the extra `card`, in the environment that `make test-card` makes, where it is there"""
 
 

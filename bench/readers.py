@@ -1,13 +1,11 @@
-"""Readers compared: speed, memory, start-up, the words they find, and what they call and write.
+"""Readers compared: speed, memory, start-up, and the words they find.
 
     python -m bench.readers [FILES]        (at most so many files of a format; 60)
 
 What is read: the sample's mails and Word documents, and of the public files Word documents, web pages and mails (spread
 evenly over all of them), and contracts for PDF. Each reader reads them in a process of its own, so that its imports and its
 memory are its own. Words are compared with those of Strongroom's reader, as multisets: `found` is the share of its words
-that the other finds too, `more` how many the other finds beyond, in the same share. `calls` counts under strace how often
-the process tried to reach an address or to look one up, what programs it started, and which files it opened to write:
-once as the library comes, once with what Strongroom sets.
+that the other finds too, `more` how many the other finds beyond, in the same share.
 
 unstructured needs the extra of that name; kreuzberg and pypdf are compared where they are installed.
 """
@@ -17,7 +15,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +41,6 @@ READERS = {
     "pypdfium2 by itself": (("pdf",), "pypdfium2"),
     "pypdf": (("pdf",), "pypdf"),
 }
-_SENTENCE = "The rent is due on Friday. It is paid by standing order, as it was the year before."
 
 
 def files(kind: str, most: int) -> list[Path]:
@@ -165,10 +161,8 @@ def child(name: str, kind: str, listed: Path) -> None:
 # --- the comparison -------------------------------------------------------------------------------------------------
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*arguments], capture_output=True, text=True, check=False, env=environment and {**os.environ, **environment}
-    )
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*arguments], capture_output=True, text=True, check=False)
 
 
 def compare(most: int) -> None:
@@ -209,50 +203,11 @@ def line(found: dict, own: list) -> str:
     return f"{speed:>8.1f}{found['start']:>9.2f}{found['memory']:>12.0f}{same / total:>8.3f}{more / total:>7.3f}{failed:>8}"
 
 
-def calls() -> None:
-    """What unstructured does by itself, and what is left of it."""
-    if importlib.util.find_spec("unstructured") is None or not shutil.which("strace"):
-        print("calls: needs unstructured and strace")
-        return
-    as_it_comes = (
-        "from unstructured.partition.text import partition_text\n"
-        f"try: partition_text(text={_SENTENCE!r})\nexcept Exception as error: print(type(error).__name__)"
-    )
-    as_here = f"from ingest import unstructured_reader as u\nu.prepare()\nu._html('<p>{_SENTENCE}</p>')"
-    print("\nunstructured, one text read           addresses  look-ups  programs  files opened to write")
-    for name, code, environment in (
-        ("as it comes", as_it_comes, {}),
-        ("asked not to track", as_it_comes, {"DO_NOT_TRACK": "1", "UNSTRUCTURED_DISABLE_NOTICE": "1"}),
-        ("as Strongroom prepares it", as_here, {"OMP_NUM_THREADS": "1"}),
-    ):
-        with tempfile.NamedTemporaryFile("r") as trace:
-            clean = {"DO_NOT_TRACK": "", "SCARF_NO_ANALYTICS": "", "PYTHONDONTWRITEBYTECODE": "1", **environment}
-            run(
-                "strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg,execve,openat", "-o", trace.name,
-                sys.executable, "-c", code, environment=clean,
-            )  # fmt: skip
-            lines = trace.read().splitlines()
-        reached = sum("connect(" in each and "AF_INET" in each and "htons(53)" not in each for each in lines)
-        asked = sum("connect(" in each and ("htons(53)" in each or "nscd" in each) for each in lines)
-        programs = max(0, sum("execve(" in each and "= 0" in each for each in lines) - 1)
-        tried = max(0, sum("execve(" in each for each in lines) - 1)
-        written = {
-            found[1]
-            for each in lines
-            if "O_WRONLY" in each or "O_RDWR" in each
-            if (found := re.search(r'"([^"]+)"', each))
-        }
-        written = {each for each in written if not each.startswith("/dev/")}
-        shown = ", ".join(sorted(each.replace(str(Path.home()), "~") for each in written)) or "none"
-        print(f"  {name:<36}{reached:>9}{asked:>10}{f'{programs} of {tried}':>10}  {shown}")
-
-
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], sys.argv[3], Path(sys.argv[4]))
         return
     compare(int(sys.argv[1]) if sys.argv[1:] else 60)
-    calls()
 
 
 if __name__ == "__main__":

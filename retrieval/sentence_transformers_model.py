@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from retrieval import embed as own
@@ -192,6 +192,8 @@ def _import() -> Any:
     with _no_temporary_folder(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            # What counts progress would make a semaphore in /dev/shm; a lock of this process is enough.
+            import_module("tqdm").tqdm.set_lock(RLock())
             library: Any = import_module("sentence_transformers")
             logging: Any = import_module("transformers.utils.logging")
         except Exception as error:  # a half-installed torch raises OSError, AttributeError and others

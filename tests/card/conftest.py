@@ -13,6 +13,7 @@ NEEDS = {
     "test_chroma.py": ("chromadb",),
     "test_sentence_transformers.py": ("sentence_transformers",),
     "test_unstructured.py": ("unstructured",),
+    "test_calls.py": ALL,
     "test_doors.py": ALL,
     "test_page.py": ALL,
     "test_sample.py": ALL,

@@ -12,7 +12,7 @@ from vault.errors import StrongroomError
 _REFRESH_S = 2
 _LEAD = "The model that turns passages into vectors. The one that comes with Strongroom knows English."
 _STATES = {
-    "serving": "chosen",
+    "serving": "answers now",
     "coming": "follows: its vectors are being made, the old ones serve",
     "standing in": "stands in for the one that was chosen",
     "leaving": "its vectors are being deleted",

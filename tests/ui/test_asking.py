@@ -106,14 +106,14 @@ def inside(inner, outer):
 
 def test_a_pdf_is_opened_on_the_picture_of_its_page_with_the_lines_marked(desk):
     answer = ask(desk, "What is the notice period of the broadband contract?")
-    assert "30 days" in answer.get_by_test_id("statement").first.inner_text()
+    expect(answer.get_by_test_id("statement").first).to_contain_text("30 days", use_inner_text=True)
     panel = open_passage(desk, answer)
     window = panel.get_by_test_id("page-picture")
     picture = window.locator("img")
     picture.wait_for()
     assert picture.evaluate("picture => picture.complete && picture.naturalWidth") >= 1000
     boxes = window.get_by_test_id("box")
-    assert boxes.count() == 2  # the sentence runs over two lines
+    expect(boxes).to_have_count(2)  # the sentence runs over two lines
     for n in range(2):
         expect(boxes.nth(n)).to_be_in_viewport(ratio=1)
         assert inside(boxes.nth(n), window)
@@ -130,7 +130,7 @@ def test_a_pdf_is_opened_on_the_picture_of_its_page_with_the_lines_marked(desk):
     text = desk.get_by_test_id("passage-text")
     text.wait_for()
     assert "30 days" in "".join(text.locator("mark").all_inner_texts())
-    assert picture.count() == 0
+    expect(picture).to_have_count(0)
 
 
 def test_a_row_is_opened_in_its_table_under_the_header(desk):
@@ -156,7 +156,7 @@ def test_a_row_of_a_sheet_has_the_name_of_the_sheet_and_its_header(desk):
     answer = ask(desk, "Roof, second payment Pritchard Roofing path:budget")
     panel = open_passage(desk, answer)
     table = panel.get_by_test_id("passage-table")
-    assert "second payment" in table.get_by_test_id("cited-row").first.inner_text()
+    expect(table.get_by_test_id("cited-row").first).to_contain_text("second payment", use_inner_text=True)
     assert table.locator("caption").inner_text().strip()
     assert table.locator("th").count() >= 3
 
@@ -170,13 +170,13 @@ def test_a_picture_is_opened_on_itself_with_the_words_that_were_read_in_it(desk)
     box = window.get_by_test_id("box").first
     expect(box).to_be_in_viewport(ratio=1)
     assert inside(box, window)
-    assert "recognised in a picture" in panel.inner_text()
+    expect(panel).to_contain_text("recognised in a picture", use_inner_text=True)
 
 
 def test_a_clause_stands_under_its_headings(desk):
     answer = ask(desk, "What is the notice period after the probationary period in the employment contract?")
     panel = open_passage(desk, answer, source(answer, "Contract of Employment"))
-    assert "Contract of Employment" in panel.inner_text()
+    expect(panel).to_contain_text("Contract of Employment", use_inner_text=True)
     mark = panel.locator("mark").first
     expect(mark).to_be_in_viewport()
     headings = [*panel.locator(".path span").all_inner_texts(), *panel.locator(".reading .heading").all_inner_texts()]
@@ -273,14 +273,14 @@ def test_first_questions_come_from_the_papers_and_can_be_asked(desk):
     desk.get_by_role("button", name="Ask this 1").click()
     answer = desk.locator(".st-key-turn-0")
     answer.locator(".how").wait_for()
-    assert answer.get_by_test_id("question").inner_text() == words
+    expect(answer.get_by_test_id("question")).to_have_text(words, use_inner_text=True)
     assert answer.get_by_test_id("statement").count() >= 1
 
 
 def test_an_abstention_says_what_is_missing_and_shows_what_comes_nearest(desk):
     answer = ask(desk, "What is the airspeed of an unladen swallow?")
-    assert "nothing in your papers" in answer.get_by_test_id("abstained").inner_text()
-    assert "airspeed" in answer.locator(".lead").inner_text()
+    expect(answer.get_by_test_id("abstained")).to_contain_text("nothing in your papers", use_inner_text=True)
+    expect(answer.locator(".lead")).to_contain_text("airspeed", use_inner_text=True)
     assert answer.get_by_test_id("source").count() >= 1
     open_passage(desk, answer)
 
@@ -298,7 +298,7 @@ def test_history_is_searched_opened_and_deleted(desk, vault):
     expect(found).to_have_count(1)
     drawer.get_by_role("button", name="Open conversation").click()
     desk.locator(".st-key-turn-0 .how").wait_for()
-    assert "zanzibar" in desk.get_by_test_id("question").inner_text()
+    expect(desk.get_by_test_id("question")).to_contain_text("zanzibar", use_inner_text=True)
     expect(drawer).to_have_count(0)
 
     before = vault.call("conversations")["total"]
@@ -347,10 +347,10 @@ def test_on_paper_there_are_questions_answers_and_sources_only(desk):
 
 def test_what_documents_and_people_write_never_becomes_markup(desk):
     answer = ask(desk, f"Zebedee {HOSTILE}")
-    assert HOSTILE in answer.get_by_test_id("question").inner_text()
+    expect(answer.get_by_test_id("question")).to_contain_text(HOSTILE, use_inner_text=True)
     panel = open_passage(desk, answer)
     table = panel.get_by_test_id("passage-table")
-    assert HOSTILE in table.get_by_test_id("cited-row").first.inner_text()
+    expect(table.get_by_test_id("cited-row").first).to_contain_text(HOSTILE, use_inner_text=True)
     answer.get_by_role("button", name="Copy or export").click()
     dialog = desk.get_by_role("dialog")
     assert HOSTILE in " ".join(dialog.locator("code").inner_text().split())
@@ -358,12 +358,12 @@ def test_what_documents_and_people_write_never_becomes_markup(desk):
     expect(dialog).to_have_count(0)
     desk.get_by_role("button", name="History").click()
     dialog.get_by_test_id("conversation").first.wait_for()
-    assert "<img src=" in dialog.get_by_test_id("conversation").first.inner_text()
+    expect(dialog.get_by_test_id("conversation").first).to_contain_text("<img src=", use_inner_text=True)
     live = "img, script:not([src]), iframe, a[href^=http], form:not(#unkept:empty:not([action])), object"
     assert desk.locator(live).count() == 0
     desk.keyboard.press("Escape")
     typed = ask(desk, 'How much is the deposit? from:"<b>x</b>"')
-    assert "<b>x</b>" in typed.get_by_test_id("chip").inner_text()
+    expect(typed.get_by_test_id("chip")).to_contain_text("<b>x</b>", use_inner_text=True)
     assert desk.locator(live).count() == 0
 
 
@@ -413,7 +413,7 @@ def test_a_model_shows_its_sources_at_once_is_stopped_and_what_was_there_stays(v
     expect(turn.locator(".stage")).to_have_text(re.compile("writing"), timeout=60_000)
     turn.get_by_role("button", name="Stop").click()
     turn.locator(".how").wait_for()
-    assert "Stopped" in turn.locator(".notice").first.inner_text()
+    expect(turn.locator(".notice").first).to_contain_text("Stopped", use_inner_text=True)
     expect(desk.locator(".st-key-passage-actions")).to_be_visible()
 
     # It is kept as it was shown, and the papers' own words are one click away.
@@ -422,12 +422,12 @@ def test_a_model_shows_its_sources_at_once_is_stopped_and_what_was_there_stays(v
     turn.get_by_role("button", name="In the papers' own words").click()
     verbatim = desk.locator(".st-key-turn-1")
     verbatim.locator(".how").wait_for()
-    assert "verbatim" in verbatim.locator(".how").inner_text()
-    assert "30 days" in verbatim.get_by_test_id("statement").first.inner_text()
+    expect(verbatim.locator(".how")).to_contain_text("verbatim", use_inner_text=True)
+    expect(verbatim.get_by_test_id("statement").first).to_contain_text("30 days", use_inner_text=True)
 
 
 def test_the_switch_asks_for_the_papers_own_words(model, desk):
     desk.get_by_text("Verbatim", exact=True).click()
     answer = ask(desk, "How much is the deposit for the flat?")
-    assert "verbatim" in answer.locator(".how").inner_text()
-    assert answer.get_by_test_id("found").count() == 0
+    expect(answer.locator(".how")).to_contain_text("verbatim", use_inner_text=True)
+    expect(answer.get_by_test_id("found")).to_have_count(0)

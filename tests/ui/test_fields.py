@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import streamlit
+from playwright.sync_api import expect
 
 from ui import fields, serve
 
@@ -26,7 +27,7 @@ def test_every_field_of_every_screen_is_left_out_of_what_a_browser_keeps(watch, 
         running.call("folders.add", path=str(tmp_path / "papers"))
         running.call("wait")
         page.get_by_placeholder(re.compile("Ask ")).wait_for()
-        assert page.locator("textarea").count() == 1
+        expect(page.locator("textarea")).to_have_count(1)
         assert page.evaluate(KEPT) == []
         for screen, there in (("Library", "Find"), ("Folders", "Folder"), ("Settings", "Write a backup to")):
             page.get_by_role("link", name=screen).click()

@@ -91,7 +91,7 @@ def test_a_folder_is_chosen_by_clicking_through_the_machine(folders, running, ho
     # Neither it again, nor one inside it.
     choose(folders, home / "letters")
     folders.get_by_text("It cannot be added: watched already").wait_for()
-    assert folders.get_by_role("button", name="Add this folder").is_disabled()
+    expect(folders.get_by_role("button", name="Add this folder")).to_be_disabled()
 
 
 def test_a_paused_folder_is_not_followed_until_it_is_resumed(folders, running, home):

@@ -112,7 +112,7 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         _say(page, "Folder", "/no/such/folder")
         page.get_by_role("button", name="Add and begin").click()
         page.get_by_text("There is no folder /no/such/folder").wait_for()
-        assert page.get_by_role("button", name="Later").is_visible()
+        expect(page.get_by_role("button", name="Later")).to_be_visible()
         below = page.get_by_role("button", name="Add and begin").bounding_box()
         assert page.locator(".notice.bad").bounding_box()["y"] >= below["y"] + below["height"]
         _say(page, "Folder", str(papers))
@@ -123,21 +123,21 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
 
         # Ask, and open the citation in its text.
         answer = _ask(page, "How much is the deposit for the flat?")
-        assert "2,480 euros" in answer.get_by_test_id("statement").first.inner_text()
+        expect(answer.get_by_test_id("statement").first).to_contain_text("2,480 euros", use_inner_text=True)
         source = answer.get_by_test_id("source").first
-        assert "Harold Bligh" in source.inner_text()
-        assert "3 May 2025" in source.inner_text()
+        expect(source).to_contain_text("Harold Bligh", use_inner_text=True)
+        expect(source).to_contain_text("3 May 2025", use_inner_text=True)
         answer.get_by_role("button", name="Open passage 1").first.click()
         passage = page.get_by_test_id("passage-text")
         passage.wait_for()
-        assert "2,480 euros" in passage.locator("mark").first.inner_text()
-        assert "Dear Ms Weiss" in passage.inner_text()
-        assert str(papers / "2025-05-03 tenancy.eml") in page.locator(".st-key-passage").inner_text()
+        expect(passage.locator("mark").first).to_contain_text("2,480 euros", use_inner_text=True)
+        expect(passage).to_contain_text("Dear Ms Weiss", use_inner_text=True)
+        expect(page.locator(".st-key-passage")).to_contain_text(str(papers / "2025-05-03 tenancy.eml"), use_inner_text=True)
         page.get_by_role("button", name="Close").click()
 
         # A document that tries everything is shown as text.
         answer = _ask(page, "Who rents the greenhouse on Alder Lane?")
-        assert "Mr Pembroke" in answer.get_by_test_id("statement").first.inner_text()
+        expect(answer.get_by_test_id("statement").first).to_contain_text("Mr Pembroke", use_inner_text=True)
         answer.get_by_role("button", name="Open passage 1").first.click()
         passage.wait_for()
         shown = passage.inner_text()
@@ -174,11 +174,11 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         page.get_by_role("button", name="Purge…").click()
         purge = page.get_by_role("button", name="Purge", exact=True)
         purge.wait_for()
-        assert purge.is_disabled()
+        expect(purge).to_be_disabled()
         page.get_by_text("Yes, remove it from the vault").click()
         purge.click()
         page.get_by_test_id("receipt").wait_for()
-        assert "read back" in page.get_by_test_id("receipt").inner_text()
+        expect(page.get_by_test_id("receipt")).to_contain_text("read back", use_inner_text=True)
 
         # Asked again it is not there, nor in the history.
         answer = _ask(page, "How much is the deposit for the flat?")
@@ -191,7 +191,7 @@ def test_from_the_first_run_to_a_purge_and_a_lock(watch, strongroom, papers):
         # Folders: what is watched, what failed and why.
         page.get_by_role("link", name="Folders").click()
         page.get_by_test_id("folder").wait_for()
-        assert str(papers) in page.get_by_test_id("folder").inner_text()
+        expect(page.get_by_test_id("folder")).to_contain_text(str(papers), use_inner_text=True)
         page.get_by_role("button", name="See why, and what to do").click()
         page.get_by_text("broken.pdf").wait_for()
         page.get_by_role("link", name="Folders").click()
@@ -271,7 +271,7 @@ def test_an_idle_vault_locks_itself_while_the_page_is_open(watch, launch, tmp_pa
         running.call("wait")
         seen.page.goto(running.url)
         answer = _ask(seen.page, "What is the annual fee for the bicycle storage?")
-        assert "96 euros" in answer.inner_text()
+        expect(answer).to_contain_text("96 euros", use_inner_text=True)
         running.call("settings.set", key="auto_lock_minutes", value=0.05)
         # The status line asks every two seconds; if asking counted as use, this would never come.
         seen.page.get_by_text("It locked itself").wait_for(timeout=20_000)
@@ -287,7 +287,7 @@ def test_what_is_purged_in_a_terminal_leaves_a_tab_that_shows_it(watch, launch, 
         running.call("wait")
         seen.page.goto(running.url)
         answer = _ask(seen.page, "What is the annual fee for the bicycle storage?")
-        assert "96 euros" in answer.inner_text()
+        expect(answer).to_contain_text("96 euros", use_inner_text=True)
         answer.get_by_role("button", name="Open passage 1").first.click()
         seen.page.get_by_test_id("passage-text").wait_for()
         running.call("purge", names=[str(papers / "bicycle storage.md")], confirm=True)

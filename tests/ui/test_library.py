@@ -115,10 +115,9 @@ def test_a_document_has_a_page_with_its_text_its_facts_and_its_file(library, pap
     only(library, "allotment")
     open_first(library)
     expect(library.get_by_test_id("passage-text")).to_contain_text("The padlock of shed nine")
-    facts = library.locator(".st-key-about").inner_text()
-    assert str(papers) in facts
-    assert "text/plain" in facts
-    assert f"{len(ZOO)} characters" in facts
+    facts = library.locator(".st-key-about")
+    for fact in (str(papers), "text/plain", f"{len(ZOO)} characters"):
+        expect(facts).to_contain_text(fact, use_inner_text=True)
 
 
 def test_the_pages_of_a_pdf_are_turned_as_pictures(library, running):
@@ -187,7 +186,7 @@ def test_a_purged_document_is_gone_with_a_receipt_that_says_what_was_checked(lib
     library.get_by_role("button", name="Purge…").click()
     purge = library.get_by_role("button", name="Purge", exact=True)
     purge.wait_for()
-    assert purge.is_disabled()
+    expect(purge).to_be_disabled()
     expect(library.get_by_role("dialog")).to_contain_text("1 passage")
     expect(library.get_by_role("dialog")).to_contain_text("copied to a new key, which needs")
     library.get_by_text("Yes, remove it from the vault").click()

@@ -51,13 +51,13 @@ def pid_of(screen, name):
 def test_each_process_is_shown_with_what_it_was_refused_and_its_real_number(screen, opened):
     for name in ("engine", "page", "zygote"):
         card = screen.get_by_test_id(f"process-{name}")
-        assert "locked" in card.inner_text()
+        expect(card).to_contain_text("locked", use_inner_text=True)
         assert re.search(r"\d+ ways out tried and refused", card.inner_text())
         children = Path(f"/proc/{opened.process.pid}/task/{opened.process.pid}/children").read_text().split()
         assert str(pid_of(screen, name)) in children
     card.get_by_text("ways out").click()
     expect(card.get_by_text("internet socket")).to_be_visible()
-    assert "Argon2id" in screen.get_by_test_id("slots").inner_text()
+    expect(screen.get_by_test_id("slots")).to_contain_text("Argon2id", use_inner_text=True)
     assert screen.title() == "Privacy · Strongroom"
 
 
@@ -91,7 +91,7 @@ def test_backups_say_whether_they_hold_what_was_purged(screen, opened):
 def test_the_age_of_what_reads_papers_is_shown(screen):
     told = screen.get_by_test_id("components").inner_text()
     assert re.search(r"pypdfium2 \d.*\n.*PDF.*\n?.*\d days? old", told)
-    assert screen.get_by_text("git pull").is_visible()
+    expect(screen.get_by_text("git pull")).to_be_visible()
 
 
 def test_what_was_tried_is_shown_with_the_verdict_and_the_outside_command(screen, opened):

@@ -156,13 +156,13 @@ def test_a_new_recovery_code_is_shown_once_and_typed_again(screen, opened):
 def test_the_keyring_is_switched_off_here_and_on_only_in_a_terminal(screen, opened):
     screen.get_by_text("Unlock at login").click()
     screen.get_by_text("strongroom keyring on").wait_for()
-    assert screen.get_by_role("button", name="Switch it off").count() == 0
+    expect(screen.get_by_role("button", name="Switch it off")).to_have_count(0)
     secret = opened.call("keyring.on", passphrase=PASSPHRASE)["secret"]
     screen.reload()
     screen.get_by_text("Unlock at login").click()
     off = screen.get_by_role("button", name="Switch it off")
     off.wait_for()
-    assert "programs that run as you" in screen.locator(".st-key-keyring").inner_text()
+    expect(screen.locator(".st-key-keyring")).to_contain_text("programs that run as you", use_inner_text=True)
     assert secret not in screen.content()
     off.click()
     eventually(screen, lambda: opened.call("keyring") == {"on": False})
@@ -262,8 +262,8 @@ def test_a_model_is_added_by_its_file_shown_with_its_facts_and_removed(screen, o
     shown = screen.get_by_test_id("model")
     shown.wait_for()
     row = opened.call("models")["rows"][0]
-    assert row["id"] in shown.inner_text()
-    assert str(made) in shown.inner_text()
+    expect(shown).to_contain_text(row["id"], use_inner_text=True)
+    expect(shown).to_contain_text(str(made), use_inner_text=True)
     expect(screen.get_by_label("The model may use the graphics card")).to_have_count(0)  # built for the processor alone
     expect(screen.get_by_test_id("graphics")).to_have_text(
         "Graphics card: the installed llama.cpp is not built for one."

@@ -132,12 +132,12 @@ class EmbeddingModels:
         with self._lock:
             serving, coming = self._arranged()
             changed = (serving.embedder, serving.shelf) != (self.serving.embedder, self.serving.shelf)
-            self.serving, self.coming = serving, coming
-            if self._work is None or self._index is None:
-                return
-            if changed:
+            if changed and self._work is not None and self._index is not None:
                 self._work.serving = serving
                 self._index.serve(serving.embedder, serving.shelf)
+            self.serving, self.coming = serving, coming  # after the index: a status says what a search uses
+            if self._work is None:
+                return
             self._work.coming = coming
         self._work.wake()
 

@@ -27,7 +27,7 @@ def use(engine: Engine, kind: str) -> dict[str, Any]:
         from importlib.util import find_spec
 
         if find_spec("chromadb") is None:
-            raise StrongroomError("Chroma is not installed", "`pip install 'strongroom[chroma]'`")
+            raise StrongroomError("Chroma is not installed", "`make install EXTRAS=chroma` adds it")
     left = vector_index.leave(engine, opened.index)
     with opened.vault.write() as db:
         engine.settings = settings.choose_index(db, engine.settings, kind)

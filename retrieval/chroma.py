@@ -122,7 +122,7 @@ def _client() -> Any:
         import chromadb
         from chromadb.config import Settings
     except ImportError as error:
-        raise NearestError("Chroma is not installed", "`pip install 'strongroom[chroma]'`") from error
+        raise NearestError("Chroma is not installed", "`make install EXTRAS=chroma` adds it") from error
     try:
         return chromadb.EphemeralClient(Settings(anonymized_telemetry=False, is_persistent=False))
     except Exception as error:

@@ -5,7 +5,7 @@ import os
 
 from tests.torture.afterwards import Known, Place, WrongError, look, nothing_readable, secret_of
 from tests.torture.changing import PASSPHRASE, fill, identity, make_vault, one_more, said, without_index
-from vault import backup, folder, keys, purge, schema, store
+from vault import backup, documents, folder, keys, purge, schema, store
 from vault.errors import StrongroomError
 from vault.failures import NoVaultError
 from vault.files import make_private_folder
@@ -132,9 +132,11 @@ def make_old(place: Place) -> None:
     folder.build(place.folder, header, opened)
     schema.MIGRATIONS = newest
     db = store.open_existing(place.folder / store.name(header.epoch), opened.database)
+    shelves, documents.SHELVES = documents.SHELVES, documents.SHELVES[:1]  # the other came with a later version
     db.execute("BEGIN")
     fill(db)
     db.execute("COMMIT")
+    documents.SHELVES = shelves
     db.close()
 
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from retrieval.embedder import Facts
 from tests.torture import afterwards, copies, disk, reading
 from tests.torture.afterwards import Known, Place, WrongError
 from tests.torture.drivers import DRIVERS, Driver
@@ -44,6 +45,8 @@ class Rehearsed:
     not come up there (a file may be read at another moment) gets numbers drawn from it."""
 
     dimensions = 384
+    digest = "rehearsed"
+    facts = Facts("rehearsed", dimensions, 256, ("English",))
 
     def __init__(self, real: Any = None) -> None:
         self.real = real
@@ -60,6 +63,9 @@ class Rehearsed:
         import numpy as np
 
         return np.array(self._each("embed", texts), dtype=np.float32).reshape(len(texts), self.dimensions)
+
+    def on_scale(self, cosines: Any) -> Any:
+        return cosines
 
     def count_tokens(self, texts: Any) -> list[int]:
         return self._each("count_tokens", texts)

@@ -1,8 +1,12 @@
 """Shared fixtures."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell that starts this in the background has interrupts ignored, here and in every command that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -77,7 +77,8 @@ def _changing(drawn: list[tuple[str, str]]) -> None:
         )
         if each["state"] == "coming":
             made, of = each["vectors"], max(1, each["chunks"])
-            st.progress(min(1.0, made / of), f"{made:,} of {count(each['chunks'], 'passage')}")
+            st.html(tag("p.why", f"{made:,} of {count(each['chunks'], 'passage')}"))
+            st.progress(min(1.0, made / of))
     _way_back(found["models"])
 
 

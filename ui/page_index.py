@@ -72,7 +72,8 @@ def _filling(drawn: str) -> None:
     # In memory there is nothing to be out of reach: that it is not full yet is no reason for worry.
     kind = "faint" if found["chosen"] == "chroma" and found["to_add"] else "warn"
     look.notice(kind, f"exact search stands in: {found['why']}", found["hint"])
-    st.progress(min(1.0, found["there"] / max(1, found["vectors"])), has)
+    _why(has)
+    st.progress(min(1.0, found["there"] / max(1, found["vectors"])))
 
 
 def _lost(found: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def _choice(row: Mapping[str, Any], there: list[str]) -> None:
     key = f"reader-{name}-{now}"
     words = {**_WORDS, **({} if row["default"] else {"default": "not read"})}
     st.selectbox(
-        _NAMES.get(name, name),
+        _NAMES[name],
         choices,
         index=choices.index(now),
         format_func=lambda each: words.get(each, each),

@@ -182,7 +182,10 @@ def test_engine_page_and_zygote_are_locked_and_hold_no_more_than_they_need(start
 
 
 def sockets(pid):
-    links = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    links = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a file that was closed meanwhile
+            links.add(os.readlink(each))
     return {each for each in links if each.startswith("socket:")}
 
 

@@ -67,10 +67,13 @@ def test_labels_are_our_own_words(path):
         "page_document.py": "label",
         "page_library.py": "words",  # the name of a filter, and of a way to turn pages: both ours
         "page_settings.py": "label",
+        "page_readers.py": "_NAMES[name]",
     }
     for node, name in _calls(path):
         of_streamlit = isinstance(node.func.value, ast.Name) and node.func.value.id == "st"
         if of_streamlit and name in LABELLED:
+            if name == "progress" and len(node.args) == 1:
+                continue  # it has no words
             label = node.args[1 if name == "progress" else 0]
             assert _constant(label) or ast.unparse(label) == passed_on.get(path.name), ast.unparse(node)
         elif name == "pick":

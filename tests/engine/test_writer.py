@@ -221,14 +221,14 @@ def test_what_a_document_says_is_never_a_control_token(zygote, tmp_path):
 def test_a_process_that_is_killed_costs_one_answer(zygote, writer):
     stages = []
 
-    def kill(heard):  # at the first token that is told, or a quick model is through before this thread has its turn
-        if heard.stage == "writing" and "writing" not in stages:
+    def kill(heard):  # when it begins to read, or a quick model is through before this thread has its turn
+        if heard.stage == "reading" and "reading" not in stages:
             os.kill(process_of(zygote, writer), signal.SIGKILL)
         stages.append(heard.stage)
 
     with pytest.raises(WriterDiedError, match="was killed, probably for want of memory"):
         writer.write(replace(ASKED, most_tokens=10_000), kill, never)
-    assert "writing" in stages
+    assert "reading" in stages
     assert not writer.alive
     written = writer.write(ASKED, silent, never)
     check(written)

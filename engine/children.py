@@ -16,7 +16,7 @@ def fork_child(main: Callable[[], None], *, keep: list[int]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
-    pid = os.fork()
+    pid = _fork(interrupt=signal.SIG_IGN)  # what an interrupt ends, the launcher decides
     if pid:
         return pid
     status = 1
@@ -35,11 +35,26 @@ def fork_child(main: Callable[[], None], *, keep: list[int]) -> int:
         os._exit(status)
 
 
+def _fork(*, interrupt: signal.Handlers) -> int:
+    """Fork a child in which signals do what they do by default, but for an interrupt.
+
+    They wait until that is so: one that found this process's handlers in the child would be written to the pipe that
+    both have, and be heard here as if it had come here.
+    """
+    handled = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for each in handled:
+                signal.signal(each, interrupt if each == signal.SIGINT else signal.SIG_DFL)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _be_child(parent: int, keep: list[int]) -> None:
-    signal.set_wakeup_fd(-1)
-    for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-        signal.signal(each, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
     lock.die_with_parent(parent)
     os.setsid()  # no terminal: nothing can be typed into it
     null = os.open(os.devnull, os.O_RDWR)
@@ -59,13 +74,10 @@ def fork_plainly(main: Callable[[], None]) -> None:
     """Run `main` in a child with this process's terminal and descriptors."""
     sys.stdout.flush()
     parent = os.getpid()
-    if os.fork():
+    if _fork(interrupt=signal.SIG_DFL):
         return
     status = 1
     try:
-        signal.set_wakeup_fd(-1)
-        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(each, signal.SIG_DFL)
         lock.die_with_parent(parent)
         main()
         sys.stdout.flush()

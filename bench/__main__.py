@@ -37,7 +37,7 @@ PARTS = {
     "vectors": ["bench.vector_index", "10000", "100000", "1000000", "--plot", "docs/plots/vectors.svg"],
 }
 LONG = ("vectors",)
-"""take hours, and are measured only where they are named"""
+"""take much longer than the rest, and are measured only where they are named"""
 CARD = ("embedding", "readers", "calls", "vectors")
 """compare with the engines of the extra `card`, in the environment that `make test-card` makes, where it is there"""
 

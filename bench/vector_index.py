@@ -1,15 +1,17 @@
 """Exact search, Chroma in memory and Chroma as a server: load, memory, query, recall, purge, and what stays on a disk.
 
-    python -m bench.vector_index [VECTORS...] [--only exact,chroma,server] [--plot FILE.svg] [--kept FILE.json]
+    python -m bench.vector_index [VECTORS...] [--most N] [--only exact,chroma,server] [--plot FILE.svg] [--kept FILE.json]
 
-Without numbers: 10,000 and 100,000. 1,000,000 takes hours with Chroma and some 12 GB of memory; with `--kept`, rows that
-stand in the file are not measured again, and each new one is put there, so that a run which was ended goes on. The vectors are copies
+Without numbers: 10,000 and 100,000. Chroma takes two minutes to fill with 100,000, and grows more than in proportion:
+with `--most`, more than N are compared by exact search alone. With `--kept`, rows that stand in the file are not measured
+again, and each new one is put there, so that a run which was ended goes on. The vectors are copies
 of a few thousand directions, each disturbed, as passages about the same thing are; questions are disturbed copies too.
 They lie in an encrypted database, as a vault's do, and everything goes the way that it goes in an engine. Each index is
 measured in a process of its own. Needs the extra `chroma` but for `exact`.
 """
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -274,12 +276,15 @@ def told(  # noqa: PLR0917 - the cells of one row
     }
 
 
-def measured(counts: list[int], kinds: list[str], kept: Path | None) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """A row for each size and index; those that were measured before are taken from `kept`."""
+def measured(
+    counts: list[int], kinds: list[str], most: int, kept: Path | None
+) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """A row for each size and index, exact search alone for more than `most`; those that were measured before are taken
+    from `kept`."""
     before: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else {}
     # Exact search first, also where it is not asked for: it says what is truly nearest.
-    wanted = list(dict.fromkeys(["exact", *kinds]))
     for count in counts:
+        wanted = list(dict.fromkeys(["exact", *kinds])) if count <= most else ["exact"]
         if all(f"{kind} {count}" in before for kind in wanted):
             yield from ((count, kind, before[f"{kind} {count}"]) for kind in wanted)
             continue
@@ -371,8 +376,10 @@ def main() -> None:
         kind, count, folder = words[1], int(words[2]), Path(words[3])
         print(json.dumps(exact(count, folder) if kind == "exact" else approximate(kind, count, folder)))
         return
-    options = {name: words[words.index(name) + 1] for name in ("--only", "--plot", "--kept") if name in words}
-    counts = [int(each) for each in words if each.isdigit()] or [10_000, 100_000]
+    options = {name: words[words.index(name) + 1] for name in ("--only", "--most", "--plot", "--kept") if name in words}
+    most = int(options.get("--most", sys.maxsize))
+    sizes = itertools.takewhile(str.isdigit, words)
+    counts = [int(each) for each in sizes] or [10_000, 100_000]
     kinds = options.get("--only", "exact,chroma,server").split(",")
     heads = (
         "vectors", "index", "load s", "here MB", "there MB", "query ms", "95 %", "of 10", "of 100", "purge s", "on disk",
@@ -380,7 +387,7 @@ def main() -> None:
     print("  ".join(f"{each:>9}" for each in heads))
     rows: dict[str, dict[int, dict[str, Any]]] = {}
     kept = Path(options["--kept"]) if "--kept" in options else None
-    for count, kind, row in measured(counts, kinds, kept):
+    for count, kind, row in measured(counts, kinds, most, kept):
         rows.setdefault(kind, {})[count] = row
         disk = "-" if row.get("after it") is None else f"{row['before the sweep']}, {row['after it']}"
         cells = (

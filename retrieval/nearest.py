@@ -1,7 +1,7 @@
 """The door of an index beside the vault: it is asked which vectors are near, under ids that tell nothing.
 
 `retrieval/near.py` keeps one filled and says what it may be believed, `retrieval/near_view.py` asks it in a search.
-Behind the door stand Chroma in memory (retrieval/chroma.py) and a Chroma server (engine/connector.py).
+Behind the door stand Chroma in memory (retrieval/chroma.py) and a Chroma server (engine/at_server.py).
 """
 
 from collections.abc import Iterator, Sequence

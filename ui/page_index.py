@@ -8,13 +8,12 @@ import streamlit as st
 
 from ui import link, look, page_settings
 from ui.shown import count, tag, with_code
-from vault.errors import StrongroomError
 
 _REFRESH_S = 2
 _NAMES = {"exact": "Exact search", "chroma": "Chroma, in memory"}
 _EACH = (
-    "Exact search compares all of them and misses none. Chroma needs more memory, and minutes to fill; it is of use "
-    "beyond some hundred thousand passages."
+    "Exact search compares all of them and misses none. Chroma needs more memory, takes minutes to fill and misses "
+    "some; with 100,000 passages it is still the slower one."
 )
 _TO_GET = "Exact search compares all of them and misses none. Chroma can be added: `make install EXTRAS=chroma`."
 _SERVER = (
@@ -86,10 +85,10 @@ def _why(words: str) -> None:
 
 
 def _changed(widget: str, was: str) -> None:
-    st.session_state.pop("wrong-vector_index", None)
-    try:
-        if link.aside("vectors")["chosen"] == was:  # a click that is told twice changes nothing twice
-            link.aside("vectors.use", kind=st.session_state[widget])
-    except StrongroomError as error:
-        st.session_state["wrong-vector_index"] = error
-        st.session_state[widget] = was
+    page_settings.keep(
+        "vector_index",
+        widget,
+        was,
+        same=lambda: bool(link.aside("vectors")["chosen"] == was),
+        use=lambda kind: link.aside("vectors.use", kind=kind),
+    )

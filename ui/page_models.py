@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look
+from ui import link, look, page_settings
 from ui.shown import escape, line, size, tag
 from vault.errors import StrongroomError
 
@@ -137,8 +137,8 @@ def _graphics(gpu: Mapping[str, Any]) -> None:
         "The model may use the graphics card",
         value=chosen,
         key=key,
-        on_change=_graphics_changed,
-        args=(key,),
+        on_change=page_settings.changed,
+        args=("model_gpu", key, chosen),
     )
     opens = (
         "Faster with a card. On Linux the model's process can then open the card's device files and read the files of "
@@ -146,17 +146,7 @@ def _graphics(gpu: Mapping[str, Any]) -> None:
     )
     built = f" ({', '.join(gpu['built'])})" if gpu["built"] else ""
     st.html(tag("p.why", escape(opens)) + tag("p.why", escape(f"Now: {gpu['words']}{built}."), data_testid="graphics"))
-    error = st.session_state.get("wrong-model_gpu")
-    if error is not None:
-        look.failure(error)
-
-
-def _graphics_changed(widget: str) -> None:
-    st.session_state.pop("wrong-model_gpu", None)
-    try:
-        link.aside("settings.set", key="model_gpu", value=bool(st.session_state[widget]))
-    except StrongroomError as error:
-        st.session_state["wrong-model_gpu"] = error
+    page_settings.wrong("model_gpu")
 
 
 def _how_to_get_one() -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from ui import link, look
+from ui import link, look, page_settings
 from ui.shown import count, escape, line, tag, with_code
-from vault.errors import StrongroomError
 
 _REFRESH_S = 2
 _WORDS = {"default": "Strongroom's own", "unstructured": "unstructured"}
@@ -68,9 +67,7 @@ def _choice(row: Mapping[str, Any], there: list[str]) -> None:
         on_change=_changed,
         args=(name, key, now),
     )
-    error = st.session_state.get(f"wrong-reader-{name}")
-    if error is not None:
-        look.failure(error)
+    page_settings.wrong(f"reader-{name}")
     others = row["documents"].keys() - {now}
     if others or (now != "default" and not row["documents"]):
         _following(name, words)
@@ -104,15 +101,13 @@ def _counted(row: Mapping[str, Any], words: Mapping[str, str], *, busy: bool) ->
 
 
 def _changed(name: str, widget: str, was: str) -> None:
-    chosen = st.session_state[widget]
-    st.session_state.pop(f"wrong-reader-{name}", None)
-    try:
-        now = next(each["reader"] for each in link.aside("readers")["rows"] if each["format"] == name)
-        if now == was:  # a click that is told twice changes nothing twice
-            link.aside("readers.use", format=name, reader=chosen)
-    except StrongroomError as error:
-        st.session_state[f"wrong-reader-{name}"] = error
-        st.session_state[widget] = was
+    page_settings.keep(
+        f"reader-{name}",
+        widget,
+        was,
+        same=lambda: any(each["format"] == name and each["reader"] == was for each in link.aside("readers")["rows"]),
+        use=lambda chosen: link.aside("readers.use", format=name, reader=chosen),
+    )
 
 
 def _others(rows: list[Mapping[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """Settings: each explained in a line, kept at once, and what was wrong said where it was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -47,20 +47,35 @@ def why(words: str) -> None:
 
 
 def changed(name: str, widget: str, was: Any) -> None:
-    """Keep what a widget was set to: its `on_change`. What goes wrong is shown below it by `wrong`.
+    """Keep what a setting's widget was set to: its `on_change`. `was` is the setting that it was drawn with."""
+    means = _MEANS.get(name, {})
+    drawn = next((each for each, value in means.items() if value == was), None) if means else was
+    keep(
+        name,
+        widget,
+        drawn,
+        same=lambda: bool(link.aside("settings.get")[name] == was),
+        use=lambda chosen: link.aside("settings.set", key=name, value=means.get(chosen, chosen)),
+    )
 
-    `was` is what it was drawn with. Streamlit tells of one click twice if a run for something else comes between:
-    what was heard before changes nothing if the setting is no longer what it was, whoever set it since.
+
+def keep(name: str, widget: str, drawn: Any, *, same: Callable[[], bool], use: Callable[[Any], object]) -> None:
+    """`use` what a widget was set to. What goes wrong is shown by `wrong`, and the widget shows again what it was
+    `drawn` with.
+
+    Streamlit tells of one click twice if a run for something else comes between: what was heard before changes nothing
+    unless what is set is still the `same` as when it was drawn, whoever set it since.
     """
     chosen = st.session_state[widget]
     heard = st.session_state.get("heard") == (widget, chosen)
     st.session_state["heard"] = (widget, chosen)
     st.session_state.pop(f"wrong-{name}", None)
     try:
-        if not heard or link.aside("settings.get")[name] == was:
-            link.aside("settings.set", key=name, value=_MEANS.get(name, {}).get(chosen, chosen))
+        if not heard or same():
+            use(chosen)
     except StrongroomError as error:
         st.session_state[f"wrong-{name}"] = error
+        st.session_state[widget] = drawn
 
 
 def wrong(name: str) -> None:
@@ -173,18 +188,20 @@ def _appearance() -> None:
         key=key,
         horizontal=True,
         on_change=_look_changed,
-        args=(key,),
+        args=(key, now),
     )
     why("For all vaults, and for the page that asks for the passphrase too.")
     wrong("appearance")
 
 
-def _look_changed(widget: str) -> None:
-    st.session_state.pop("wrong-appearance", None)
-    try:
-        link.aside("appearance", value=st.session_state[widget])
-    except StrongroomError as error:
-        st.session_state["wrong-appearance"] = error
+def _look_changed(widget: str, was: str) -> None:
+    keep(
+        "appearance",
+        widget,
+        was,
+        same=lambda: bool(link.aside("appearance")["appearance"] == was),
+        use=lambda chosen: link.aside("appearance", value=chosen),
+    )
 
 
 def _language() -> None:

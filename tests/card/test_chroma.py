@@ -2,13 +2,11 @@
 
 import contextlib
 import http.client
-import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -24,7 +22,7 @@ from retrieval.chroma import InMemory
 from retrieval.embed import Embedder
 from retrieval.near import Near
 from retrieval.vectors import Exact, Stored
-from tests.engine.chroma_like import Authority
+from tests.engine.chroma_like import Authority, Handler, listening
 from tests.ui.test_command import ROOT, Person
 
 PAPERS = ROOT / "sample_corpus" / "papers"
@@ -110,45 +108,25 @@ def filled(tmp_path_factory):
     return person, [citations(person, each) for each in ASKED]
 
 
-class Proxy(http.server.BaseHTTPRequestHandler):
+class Proxy(Handler):
     """What stands before a Chroma server that is not to be everybody's: https, and a token."""
 
-    protocol_version = "HTTP/1.1"
-
-    def forward(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def answer(self, body):
         shown = self.headers.get("Authorization", "")
         self.server.seen.add(shown)
-        status, content = 401, b'{"error": "Unauthorized"}'
-        if shown == f"Bearer {self.server.token}":
-            onwards = http.client.HTTPConnection("127.0.0.1", self.server.onwards, timeout=60)
-            onwards.request(self.command, self.path, body or None, {"Content-Type": "application/json"})
-            answer = onwards.getresponse()
-            status, content = answer.status, answer.read()
+        if shown != f"Bearer {self.server.token}":
+            return 401, b'{"error": "Unauthorized"}'
+        onwards = http.client.HTTPConnection("127.0.0.1", self.server.onwards, timeout=60)
+        onwards.request(self.command, self.path, body or None, {"Content-Type": "application/json"})
+        answer = onwards.getresponse()
+        try:
+            return answer.status, answer.read()
+        finally:
             onwards.close()
-        with contextlib.suppress(OSError):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    do_GET = do_POST = do_DELETE = forward  # noqa: N815 - the library's names
-
-    def log_message(self, *_):
-        pass
 
 
-@contextlib.contextmanager
 def behind_a_proxy(server, certificates, token):
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    made.onwards, made.token, made.seen = server.port, token, set()
-    made.socket = certificates.wrap_socket(made.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    try:
-        yield made
-    finally:
-        made.shutdown()
-        made.server_close()
+    return listening(Proxy, certificates, onwards=server.port, token=token, seen=set())
 
 
 def chosen(person, address, *more):

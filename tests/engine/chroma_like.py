@@ -26,22 +26,17 @@ OURS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 UUID = "0b7a4f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    """Chroma's interface as far as it is told to have it: what a path answers is in `server.told`."""
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers every request by `answer(body)`, which returns a status and a body, or None to hang up."""
 
     protocol_version = "HTTP/1.1"
 
-    def answer(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or b"null")
-        if self.server.breaks:
-            self.server.breaks -= 1
+    def handle_one(self):
+        answered = self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        if answered is None:
             self.close_connection = True
             return
-        self.server.heard.append((self.command, self.path, body, dict(self.headers)))
-        status, value = self.server.told.get(self.path.partition("?")[0], (404, {}))
-        value = value(body) if callable(value) else value
-        content = value if isinstance(value, bytes) else json.dumps(value).encode()
+        status, content = answered
         with contextlib.suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
@@ -50,26 +45,18 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the library's names
+    do_GET = do_POST = do_DELETE = handle_one  # noqa: N815 - the library's names
 
     def log_message(self, *_):
         pass
 
 
 @contextlib.contextmanager
-def answering(certificates=None):
-    """Such a server; with an ssl.SSLContext, behind https."""
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    made.heard = []
-    made.breaks = 0
-    made.told = {
-        "/api/v2/version": (200, "1.0.0"),
-        "/api/v2/pre-flight-checks": (200, {"max_batch_size": 100, "supports_base64_encoding": True}),
-        OURS: (200, lambda body: [] if body is None else {"id": UUID, "dimension": None}),
-        f"{OURS}/{UUID}/count": (200, 0),
-        f"{OURS}/{UUID}/upsert": (200, {}),
-        f"{OURS}/{UUID}/query": (200, lambda body: {"ids": [["ab" * 16, "no id", 7, "cd" * 16]]}),
-    }
+def listening(handler, certificates=None, **told):
+    """A server of such a handler, which finds `told` at `self.server`; with an ssl.SSLContext, behind https."""
+    made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    for name, value in told.items():
+        setattr(made, name, value)
     if certificates is not None:
         made.socket = certificates.wrap_socket(made.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=made.serve_forever, daemon=True).start()
@@ -78,6 +65,33 @@ def answering(certificates=None):
     finally:
         made.shutdown()
         made.server_close()
+
+
+class Answers(Handler):
+    """Chroma's interface as far as it is told to have it: what a path answers is in `server.told`."""
+
+    def answer(self, body):
+        if self.server.breaks:
+            self.server.breaks -= 1
+            return None
+        told = json.loads(body or b"null")
+        self.server.heard.append((self.command, self.path, told, dict(self.headers)))
+        status, value = self.server.told.get(self.path.partition("?")[0], (404, {}))
+        value = value(told) if callable(value) else value
+        return status, value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+def answering(certificates=None):
+    """A server that speaks as Chroma's does."""
+    told = {
+        "/api/v2/version": (200, "1.0.0"),
+        "/api/v2/pre-flight-checks": (200, {"max_batch_size": 100, "supports_base64_encoding": True}),
+        OURS: (200, lambda body: [] if body is None else {"id": UUID, "dimension": None}),
+        f"{OURS}/{UUID}/count": (200, 0),
+        f"{OURS}/{UUID}/upsert": (200, {}),
+        f"{OURS}/{UUID}/query": (200, lambda body: {"ids": [["ab" * 16, "no id", 7, "cd" * 16]]}),
+    }
+    return listening(Answers, certificates, heard=[], breaks=0, told=told)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ import pytest
 
 from engine import client
 from tests.torture.canaries import Canaries, Search, mail, write_large, write_papers
+from tests.ui.forms import enter
 from vault import keys, store
 from vault.vault import read_header
 
@@ -256,9 +257,7 @@ def ask(page, words: str) -> str:
 
 def say(page, label: str, words: str) -> None:
     # Not of a screen that is on its way out: the settings ask for the "Present passphrase or recovery code".
-    box = page.get_by_label(re.compile(f"^{label}"))
-    box.fill(words)
-    box.press("Enter")
+    enter(page.get_by_label(re.compile(f"^{label}")), words)
 
 
 def unlock(page, run: Run) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.ui.forms import enter
+
 PASSPHRASE = "seven copper kettles whistle"
 
 HOSTILE = """Minutes of the garden committee, 4 March 2025
@@ -62,9 +64,7 @@ def papers(tmp_path_factory) -> Path:
 
 
 def _say(page, label, words):
-    box = page.get_by_label(label)
-    box.fill(words)
-    box.press("Enter")
+    enter(page.get_by_label(label), words)
 
 
 def _ask(page, words):

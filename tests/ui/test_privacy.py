@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import expect
 
+from tests.ui.forms import enter
 from ui import verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,9 +218,7 @@ def test_lock_now_asks_again_and_lock_everything_ends_the_engine(screen, opened)
     assert told["rows"]["vault"]["result"] == "unknown"
     assert "strongroom unlock" in told["rows"]["vault"]["found"]
     assert told["rows"]["lock.engine"]["result"] == told["rows"]["vault.header"]["result"] == "held"
-    box = screen.get_by_label("Passphrase or recovery code")
-    box.fill(PASSPHRASE)
-    box.press("Enter")
+    enter(screen.get_by_label("Passphrase or recovery code"), PASSPHRASE)
     screen.get_by_test_id("process-engine").wait_for()
     screen.get_by_role("button", name="Lock everything").click()
     screen.get_by_text("Strongroom is locked").wait_for(timeout=40_000)

@@ -11,6 +11,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
 from engine import client
+from tests.ui.forms import enter
 from ui import link, page_settings
 
 PASSPHRASE = "seven copper kettles whistle"
@@ -180,9 +181,8 @@ def test_locking_after_sleep_is_switched_and_the_door_says_why_it_is_locked(scre
     (header,) = opened.state.glob("*/anchor")
     count = header.with_name("attempts")
     count.write_text(json.dumps({"failed": 9, "day": time.time() + 40}))  # as after nine wrong ones: a minute's wait
-    box = screen.get_by_label("Passphrase or recovery code")
-    box.fill(PASSPHRASE)  # the right one has to wait, too: it is not even looked at
-    box.press("Enter")
+    # The right one has to wait, too: it is not even looked at.
+    enter(screen.get_by_label("Passphrase or recovery code"), PASSPHRASE)
     screen.get_by_text(re.compile("9 wrong passphrases in a row: wait")).wait_for()
     count.unlink()
     assert opened.call("unlock", passphrase=PASSPHRASE)["state"] == "open"

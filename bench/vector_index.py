@@ -397,7 +397,7 @@ def main() -> None:
         print("  ".join(f"{each:>9}" for each in cells), flush=True)
     print("here, there: memory that the engine's process, and the server's, took for it")
     print("of 10, of 100: how many of the truly nearest are among the best 100 of a search")
-    print(f"on disk: of {PURGED} purged vectors, how many stand in the server's files: written over and deleted; swept as well")
+    print(f"on disk: of {PURGED} purged vectors, how many stand in the server's files: written over and deleted; swept too")
     print("\n".join(conclusions(rows)))
     if "--plot" in options:
         Path(options["--plot"]).write_text(drawn(rows), encoding="utf-8")
